@@ -1,0 +1,1 @@
+//! Canonical tar, zstd and gzip writing; reading of hostile archives.

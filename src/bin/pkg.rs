@@ -1,0 +1,2 @@
+//! `pkg`, the package manager.
+fn main() {}

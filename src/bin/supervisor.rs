@@ -1,0 +1,2 @@
+//! PID 1 and every service command, by the name it is called by.
+fn main() {}

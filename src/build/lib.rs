@@ -1,0 +1,1 @@
+//! Recipe to package: graph, fetch, sandbox, store.

@@ -1,0 +1,1 @@
+//! Packages to images: layers, OCI layout, Docker API.

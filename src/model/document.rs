@@ -1,0 +1,134 @@
+//! Reading documents: YAML that people write, JSON that programs exchange; strict, with file, line and column.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// The most bytes a document may have: far more than any real one, far less than a machine's memory.
+pub const MAX_DOCUMENT: usize = 64 << 20;
+/// The most bytes a document written by hand may have.
+pub const MAX_YAML: usize = 1 << 20;
+
+/// Why a document cannot be used: the file, the place in it, and what is wrong there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: {message}")]
+pub struct DocumentError {
+    /// The document's file, as the caller named it.
+    pub file: String,
+    /// From 1; 1 when the fault is the document's as a whole.
+    pub line: usize,
+    /// From 1.
+    pub column: usize,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}
+
+impl DocumentError {
+    /// A fault of the document as a whole.
+    pub fn whole(file: &str, message: impl fmt::Display) -> Self {
+        Self { file: file.to_owned(), line: 1, column: 1, message: message.to_string() }
+    }
+}
+
+/// Reads one YAML document. Unknown keys, duplicate keys and wrong types are errors, as are anchors that
+/// would make a small text a large value.
+pub fn from_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, DocumentError> {
+    if text.len() > MAX_YAML {
+        return Err(DocumentError::whole(
+            file,
+            "the file is larger than 1 MiB: no document written by hand is",
+        ));
+    }
+    serde_yaml::from_str(text).map_err(|error| {
+        let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+        let message = error.to_string();
+        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(before, _)| before);
+        DocumentError { file: file.to_owned(), line, column, message: message.to_owned() }
+    })
+}
+
+/// Reads one JSON document, as strictly as [`from_yaml`].
+pub fn from_json<T: DeserializeOwned>(file: &str, text: &[u8]) -> Result<T, DocumentError> {
+    if text.len() > MAX_DOCUMENT {
+        return Err(DocumentError::whole(file, "the document is larger than 64 MiB"));
+    }
+    serde_json::from_slice(text).map_err(|error| {
+        let message = error.to_string();
+        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(before, _)| before);
+        DocumentError {
+            file: file.to_owned(),
+            line: error.line().max(1),
+            column: error.column().max(1),
+            message: message.to_owned(),
+        }
+    })
+}
+
+/// For `#[serde(deserialize_with)]`: a map in which a key may stand once only.
+pub fn unique_map<'de, D, K, V>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
+where
+    D: Deserializer<'de>,
+    K: Deserialize<'de> + Ord + fmt::Display,
+    V: Deserialize<'de>,
+{
+    struct Unique<K, V>(PhantomData<(K, V)>);
+    impl<'de, K, V> Visitor<'de> for Unique<K, V>
+    where
+        K: Deserialize<'de> + Ord + fmt::Display,
+        V: Deserialize<'de>,
+    {
+        type Value = BTreeMap<K, V>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+            let mut map = BTreeMap::new();
+            while let Some(key) = access.next_key::<K>()? {
+                if map.contains_key(&key) {
+                    return Err(A::Error::custom(format!("the key '{key}' stands twice: remove one")));
+                }
+                map.insert(key, access.next_value()?);
+            }
+            Ok(map)
+        }
+    }
+    deserializer.deserialize_map(Unique(PhantomData))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Sample {
+        #[expect(dead_code, reason = "only its parsing is looked at")]
+        name: crate::PackageName,
+        #[expect(dead_code, reason = "only its parsing is looked at")]
+        #[serde(default, deserialize_with = "unique_map")]
+        map: BTreeMap<String, u32>,
+    }
+
+    fn fault(text: &str) -> String {
+        from_yaml::<Sample>("a/recipe.yaml", text).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn every_fault_names_file_line_and_column() {
+        assert!(from_yaml::<Sample>("f", "name: x\nmap: {a: 1, b: 2}\n").is_ok());
+        let unknown = fault("name: x\ncolour: red\n");
+        assert!(unknown.starts_with("a/recipe.yaml:2:1: unknown field `colour`"), "{unknown}");
+        let twice = fault("name: x\nname: y\n");
+        assert!(twice.starts_with("a/recipe.yaml:") && twice.contains("duplicate"), "{twice}");
+        let key_twice = fault("name: x\nmap:\n  a: 1\n  a: 2\n");
+        assert!(key_twice.contains("'a' stands twice") || key_twice.contains("duplicate"), "{key_twice}");
+        let kind = fault("name: x\nmap: [1]\n");
+        assert!(kind.starts_with("a/recipe.yaml:2:"), "{kind}");
+        let name = fault("name: ../x\n");
+        assert!(name.starts_with("a/recipe.yaml:1:") && name.contains("not a package name"), "{name}");
+        assert!(fault("name: [").starts_with("a/recipe.yaml:"));
+    }
+}

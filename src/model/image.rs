@@ -1,0 +1,216 @@
+//! An image definition: what is shipped. `images/<image>.yaml`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::{DocumentError, from_yaml, unique_map};
+use crate::package::User;
+use crate::service::Signal;
+use crate::text::text_serde;
+use crate::{ImageName, PackageName, RelPath, Span};
+
+/// What is shipped: packages, the links that tie them into a system, and the container's configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageDefinition {
+    /// The image; the file has the same name.
+    pub name: ImageName,
+    /// One line for people (`org.opencontainers.image.title`).
+    pub title: String,
+    /// More for people (`org.opencontainers.image.description`).
+    #[serde(default)]
+    pub description: Option<String>,
+    /// The package whose version is the image's.
+    pub version_of: PackageName,
+    /// The packages, in the order of their layers.
+    pub packages: Vec<PackageName>,
+    /// Links at the image's root: from an absolute path to a path in a package's tree.
+    #[serde(default, deserialize_with = "unique_map")]
+    pub links: BTreeMap<AbsPath, Link>,
+    /// Empty folders, by their permission bits in octal.
+    #[serde(default, deserialize_with = "unique_map")]
+    pub directories: BTreeMap<AbsPath, Mode>,
+    /// Users beside `root`, `nobody` and those of the packages.
+    #[serde(default)]
+    pub users: Vec<User>,
+    /// Environment variables.
+    #[serde(default, deserialize_with = "unique_map")]
+    pub environment: BTreeMap<String, String>,
+    /// Ports that the services listen on.
+    #[serde(default)]
+    pub ports: Vec<Port>,
+    /// Folders that outlive the container.
+    #[serde(default)]
+    pub volumes: Vec<AbsPath>,
+    /// The program that is started.
+    pub entrypoint: Vec<String>,
+    /// Its arguments, unless others are given.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// The signal that ends the container.
+    #[serde(default = "term")]
+    pub stop_signal: Signal,
+    /// How Docker finds out whether the container is well.
+    #[serde(default)]
+    pub healthcheck: Option<Healthcheck>,
+    /// Further labels.
+    #[serde(default, deserialize_with = "unique_map")]
+    pub labels: BTreeMap<String, String>,
+}
+
+fn term() -> Signal {
+    Signal::Term
+}
+
+/// Where a link of the image's root leads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// The package.
+    pub package: PackageName,
+    /// The path in its software tree.
+    pub path: RelPath,
+}
+
+/// Docker's own health check (not part of the OCI specification).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Healthcheck {
+    /// The command; well when it ends with 0.
+    pub command: Vec<String>,
+    /// From one check to the next.
+    pub interval: Span,
+    /// How long one may take.
+    pub timeout: Span,
+    /// How long failures do not count after the start.
+    #[serde(default)]
+    pub start_period: Option<Span>,
+    /// So many failures in a row make it unhealthy.
+    pub retries: u32,
+}
+
+/// An absolute path inside an image: a slash before a [`RelPath`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AbsPath(RelPath);
+
+/// Why a text is not an absolute path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not an absolute path of plain parts, such as /srv/storage")]
+pub struct AbsPathError(String);
+
+impl AbsPath {
+    /// The path below the root.
+    pub fn below_root(&self) -> &RelPath {
+        &self.0
+    }
+}
+
+impl FromStr for AbsPath {
+    type Err = AbsPathError;
+    fn from_str(text: &str) -> Result<Self, AbsPathError> {
+        let error = || AbsPathError(text.to_owned());
+        text.strip_prefix('/').ok_or_else(error)?.parse().map(Self).map_err(|_| error())
+    }
+}
+
+impl fmt::Display for AbsPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/{}", self.0)
+    }
+}
+
+text_serde!(AbsPath, "an absolute path");
+
+/// Permission bits, written in octal in quotes: `"0755"`, `"1777"`. No set-uid or set-gid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mode(pub u32);
+
+/// Why a text is not a mode.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a mode: write octal digits in quotes, such as \"0755\", without set-uid and set-gid")]
+pub struct ModeError(String);
+
+impl FromStr for Mode {
+    type Err = ModeError;
+    fn from_str(text: &str) -> Result<Self, ModeError> {
+        let bits = u32::from_str_radix(text, 8).ok().filter(|bits| *bits <= 0o1777 && text.len() == 4);
+        bits.map(Self).ok_or_else(|| ModeError(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04o}", self.0)
+    }
+}
+
+text_serde!(Mode, "a mode in octal, in quotes, such as \"0755\"");
+
+/// A port with its protocol: `443/tcp`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Port {
+    /// 1 to 65535.
+    pub number: u16,
+    /// Whether it is UDP; else TCP.
+    pub udp: bool,
+}
+
+/// Why a text is not a port.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a port: write a number and protocol, such as 443/tcp")]
+pub struct PortError(String);
+
+impl FromStr for Port {
+    type Err = PortError;
+    fn from_str(text: &str) -> Result<Self, PortError> {
+        let error = || PortError(text.to_owned());
+        let (number, protocol) = text.split_once('/').ok_or_else(error)?;
+        let number = number.parse().ok().filter(|number| *number > 0).ok_or_else(error)?;
+        match protocol {
+            "tcp" => Ok(Self { number, udp: false }),
+            "udp" => Ok(Self { number, udp: true }),
+            _ => Err(error()),
+        }
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.number, if self.udp { "udp" } else { "tcp" })
+    }
+}
+
+text_serde!(Port, "a port such as 443/tcp");
+
+impl ImageDefinition {
+    /// Reads a definition and checks what its types alone cannot.
+    pub fn from_yaml(file: &str, text: &str) -> Result<Self, DocumentError> {
+        let image: Self = from_yaml(file, text)?;
+        image.check().map_err(|message| DocumentError::whole(file, message))?;
+        Ok(image)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let held = |package: &PackageName| self.packages.contains(package);
+        if !held(&self.version_of) {
+            return Err(format!("'version_of' names '{}', which 'packages' does not hold", self.version_of));
+        }
+        if let Some((at, link)) = self.links.iter().find(|(_, link)| !held(&link.package)) {
+            return Err(format!(
+                "the link '{at}' leads into '{}', which 'packages' does not hold",
+                link.package
+            ));
+        }
+        if self.entrypoint.is_empty() {
+            return Err("'entrypoint' is empty: name the program that is started".to_owned());
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        match self.packages.iter().find(|package| !seen.insert(*package)) {
+            Some(twice) => Err(format!("'packages' names '{twice}' twice: remove one")),
+            None => Ok(()),
+        }
+    }
+}

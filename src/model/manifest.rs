@@ -1,0 +1,210 @@
+//! A package archive's first member, `manifest.json`: what the archive holds and where it comes from.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::{DocumentError, from_json};
+use crate::package::User;
+use crate::service::Service;
+use crate::{Arch, ComponentName, Dependency, PackageName, RelPath, ServiceName, Sha256, Version};
+
+/// The version of the manifest's form that this program writes and reads.
+pub const FORMAT: u32 = 1;
+/// The name of the manifest in an archive.
+pub const FILE_NAME: &str = "manifest.json";
+/// The most entries a package may have.
+pub const MAX_ENTRIES: usize = 1_000_000;
+
+/// What a package archive holds: identity, needs, services, and every entry with its digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The package.
+    pub name: PackageName,
+    /// Its version.
+    pub version: Version,
+    /// What it runs on.
+    pub arch: Arch,
+    /// One line for people.
+    pub summary: String,
+    /// An SPDX expression over all components.
+    pub licence: String,
+    /// Packages that must be installed with it.
+    #[serde(default)]
+    pub depends: Vec<Dependency>,
+    /// Packages that must not be installed beside it.
+    #[serde(default)]
+    pub conflicts: Vec<Dependency>,
+    /// Users that its services run as.
+    #[serde(default)]
+    pub users: Vec<User>,
+    /// Its services.
+    #[serde(default, deserialize_with = "crate::document::unique_map")]
+    pub services: BTreeMap<ServiceName, Service>,
+    /// Everything it installs, by path in ascending order, each folder before what it holds.
+    pub entries: Vec<Entry>,
+    /// Where it comes from.
+    pub provenance: Provenance,
+}
+
+/// One thing that a package installs. Paths are relative to `/`: they start with `srv/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Entry {
+    /// A folder.
+    Directory {
+        /// Where.
+        path: RelPath,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// A regular file.
+    File {
+        /// Where.
+        path: RelPath,
+        /// Permission bits.
+        mode: u32,
+        /// Bytes.
+        size: u64,
+        /// Of its content.
+        sha256: Sha256,
+    },
+    /// A symbolic link, always relative and never leading out of the package's own trees.
+    Link {
+        /// Where.
+        path: RelPath,
+        /// What it says.
+        target: String,
+    },
+}
+
+impl Entry {
+    /// Where it is installed, relative to `/`.
+    pub fn path(&self) -> &RelPath {
+        match self {
+            Self::Directory { path, .. } | Self::File { path, .. } | Self::Link { path, .. } => path,
+        }
+    }
+
+    /// Permission bits; links have none of their own.
+    pub fn mode(&self) -> Option<u32> {
+        match self {
+            Self::Directory { mode, .. } | Self::File { mode, .. } => Some(*mode),
+            Self::Link { .. } => None,
+        }
+    }
+}
+
+/// Where a package comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provenance {
+    /// The digest of everything that could influence the result.
+    pub action_key: Sha256,
+    /// Every component in it, those that are linked statically too.
+    pub components: Vec<ComponentRecord>,
+}
+
+/// A component that a package holds or is linked with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ComponentRecord {
+    /// The component.
+    pub name: ComponentName,
+    /// Upstream's version.
+    pub version: Version,
+    /// Its SPDX expression.
+    pub licence: String,
+    /// Upstream's page.
+    pub homepage: String,
+    /// The digests of its sources.
+    pub sources: Vec<Sha256>,
+}
+
+impl Manifest {
+    /// Reads a manifest and checks what its types alone cannot; `file` is what errors call it.
+    pub fn from_json(file: &str, text: &[u8]) -> Result<Self, DocumentError> {
+        let manifest: Self = from_json(file, text)?;
+        manifest.check().map_err(|message| DocumentError::whole(file, message))?;
+        Ok(manifest)
+    }
+
+    /// The file name of its archive: `<name>-v<version>-<arch>.pkg.tar.zst`.
+    pub fn archive_name(&self) -> String {
+        format!("{}-v{}-{}.pkg.tar.zst", self.name, self.version, self.arch)
+    }
+
+    /// Bytes of all files together.
+    pub fn installed_size(&self) -> u64 {
+        let size = |entry: &Entry| if let Entry::File { size, .. } = entry { *size } else { 0 };
+        self.entries.iter().map(size).fold(0, u64::saturating_add)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.format != FORMAT {
+            return Err(format!(
+                "the manifest has format {}, and this program reads format {FORMAT}: upgrade pkg",
+                self.format
+            ));
+        }
+        if self.entries.len() > MAX_ENTRIES {
+            return Err(format!(
+                "the manifest lists {} entries: at most {MAX_ENTRIES} are allowed",
+                self.entries.len()
+            ));
+        }
+        let roots = crate::layout::package_roots(&self.name, &self.version, self.arch);
+        let mut last: Option<&RelPath> = None;
+        for entry in &self.entries {
+            let path = entry.path();
+            if last.is_some_and(|last| last >= path) {
+                return Err(format!("'{path}' stands twice or out of order"));
+            }
+            last = Some(path);
+            if !roots
+                .iter()
+                .any(|root| path == root || path.below(root).is_some() || root.below(path).is_some())
+            {
+                return Err(format!("'{path}' is outside the package's own trees"));
+            }
+            if entry.mode().is_some_and(|mode| mode & !0o777 != 0) {
+                return Err(format!("'{path}' asks for set-uid, set-gid or sticky permission bits"));
+            }
+            if let Entry::Link { target, .. } = entry {
+                check_link(path, target, &roots)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A link must be relative and, resolved by its text alone, stay in the tree it stands in.
+fn check_link(path: &RelPath, target: &str, roots: &[RelPath]) -> Result<(), String> {
+    let fault = |why: &str| Err(format!("the link '{path}' to '{}' {why}", target.escape_debug()));
+    if target.is_empty()
+        || target.starts_with('/')
+        || target.contains('\0')
+        || target.len() > crate::path::MAX_PATH
+    {
+        return fault("is empty, absolute or no path");
+    }
+    let mut at: Vec<&str> = path.parts().collect();
+    at.pop();
+    for part in target.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                if at.pop().is_none() {
+                    return fault("leads above the root");
+                }
+            }
+            part => at.push(part),
+        }
+    }
+    let end = at.join("/");
+    let inside = |root: &RelPath| end == root.as_str() || end.starts_with(&format!("{root}/"));
+    if roots.iter().any(inside) { Ok(()) } else { fault("leads out of the package's own trees") }
+}

@@ -1,0 +1,1 @@
+//! The package manager: plans, transactions, receipts, commands.

@@ -1,0 +1,1 @@
+//! Package repositories: index, signatures, transports.

@@ -1,0 +1,1 @@
+//! PID 1, the per-service supervisor, control and the service commands.

@@ -1,0 +1,1 @@
+//! The kernel: processes, signals, mounts, durable file operations; the only crate with unsafe code.

@@ -1,0 +1,2 @@
+//! `cargo xtask`: the builder's command line.
+fn main() {}
