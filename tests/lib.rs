@@ -1,1 +1,43 @@
-//! What the test programs share.
+//! What the test programs share: running the builder as a user does, containers that clean up after themselves, requests.
+//!
+//! Owns: the folder `target/end-to-end/`, where each test keeps what it makes.
+//!
+//! Never: reaches into the crates under test. Everything goes through the programs a user runs.
+
+#[path = "support/command.rs"]
+pub mod command;
+#[path = "support/container.rs"]
+pub mod container;
+#[path = "support/fixture.rs"]
+pub mod fixture;
+#[path = "support/http.rs"]
+pub mod http;
+#[path = "support/scratch.rs"]
+pub mod scratch;
+#[path = "support/xtask.rs"]
+pub mod xtask;
+
+pub use command::{Outcome, run};
+pub use container::Container;
+pub use scratch::Scratch;
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The workspace's folder.
+pub fn workspace() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().map_or_else(|| tests.to_owned(), Path::to_owned)
+}
+
+/// Asks again and again until the answer is there; panics with `what` when the time is over.
+pub fn wait_for<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < end, "{what}: not within {limit:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,14 @@
+//! The whole system on real input: a real Docker daemon, nginx from its source, the programs that a user runs.
+//!
+//! Set-up: `.ci/setup --tests`. Nothing here is skipped when something is lacking: it fails and says what.
+
+mod bad_input;
+mod interrupted;
+mod outputs;
+mod packages;
+mod reproducible;
+mod run;
+mod services;
+mod serving;
+mod stopping;
+mod volumes;
