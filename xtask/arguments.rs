@@ -1,0 +1,201 @@
+//! The command line: what may be typed, and the help that answers. No logic.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use medic_model::{Arch, ImageName, PackageName};
+
+/// Builds Medic OS: from recipes to packages to container images.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100, after_help = crate::environment::HELP)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build an image: fetch, compile, pack, assemble, and load it into Docker
+    #[command(after_help = BUILD_IMAGE_EXAMPLES)]
+    BuildImage(BuildImage),
+    /// Build packages, as archives that `pkg install` takes
+    BuildPackage(BuildPackage),
+    /// Start an image, building it first if need be; follow its log; stop it on Ctrl-C
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(Run),
+    /// The store, where everything fetched and built is kept
+    #[command(subcommand)]
+    Store(Store),
+    /// Carry connections into a sandbox: a part of `run`
+    #[command(name = "__forward", hide = true)]
+    Forward(Forward),
+}
+
+const BUILD_IMAGE_EXAMPLES: &str = "Examples:
+  cargo xtask build-image nginx                       build, write target/images/nginx-x64.oci.tar, load into Docker
+  cargo xtask build-image nginx --output oci:out      an OCI layout in the folder out/, and nothing else
+  cargo xtask build-image nginx --json | jq .digest   for scripts: one JSON document on standard output";
+
+const RUN_EXAMPLES: &str = "Examples:
+  cargo xtask run nginx                               http://127.0.0.1:8080 and https://127.0.0.1:8443
+  cargo xtask run nginx -p 80:80 -p 443:443 --volume data
+                                                      /srv is kept in the volume 'data'";
+
+/// What every build may be told.
+#[derive(Debug, Args)]
+pub struct BuildOptions {
+    /// The architecture to build for: x64 or arm64 [default: this machine's]
+    #[arg(long)]
+    pub arch: Option<Arch>,
+    /// How many compilers may run at once [default: the number of processors]
+    #[arg(long, short, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// Ask the network for nothing; what is missing is named at once
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// `build-image`.
+#[derive(Debug, Args)]
+pub struct BuildImage {
+    /// An image of images/, such as nginx
+    pub image: ImageName,
+    /// Where the image goes; may be given more than once [default: target/images/<IMAGE>-<ARCH>.oci.tar, and Docker
+    /// where a daemon answers]
+    #[arg(long = "output", value_name = "docker|oci:DIR|archive:FILE")]
+    pub outputs: Vec<Output>,
+    /// Write one JSON document to standard output when done
+    #[arg(long)]
+    pub json: bool,
+    /// What to build with.
+    #[command(flatten)]
+    pub options: BuildOptions,
+}
+
+/// `build-package`.
+#[derive(Debug, Args)]
+pub struct BuildPackage {
+    /// Packages of packages/, such as nginx
+    #[arg(required = true)]
+    pub packages: Vec<PackageName>,
+    /// Write one JSON document to standard output when done
+    #[arg(long)]
+    pub json: bool,
+    /// What to build with.
+    #[command(flatten)]
+    pub options: BuildOptions,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// An image of images/, such as nginx
+    pub image: ImageName,
+    /// Publish a port of the image on this machine's loopback address; may be given more than once [default: every port
+    /// of the image, at its number plus 8000, but 80 at 8080]
+    #[arg(long, short, value_name = "[ADDRESS:]PORT:PORT")]
+    pub publish: Vec<Publish>,
+    /// Keep /srv in this volume (Docker) or in this folder (a path with a slash) [default: it ends with the container]
+    #[arg(long, value_name = "NAME|PATH")]
+    pub volume: Option<String>,
+    /// Leave it running and return when it serves; Docker only
+    #[arg(long, short)]
+    pub detach: bool,
+    /// Use the embedded runner (bubblewrap) even where a Docker daemon answers
+    #[arg(long)]
+    pub embedded: bool,
+    /// What to build with.
+    #[command(flatten)]
+    pub options: BuildOptions,
+}
+
+/// `store`.
+#[derive(Debug, Subcommand)]
+pub enum Store {
+    /// Show the store's folder
+    Path,
+}
+
+/// `__forward`.
+#[derive(Debug, Args)]
+pub struct Forward {
+    /// Pairs of an inherited listening socket and the port inside: FD=PORT
+    #[arg(long = "listen-fd", value_name = "FD=PORT")]
+    pub listen: Vec<String>,
+    /// What is started in the sandbox
+    #[arg(last = true, required = true)]
+    pub command: Vec<std::ffi::OsString>,
+}
+
+/// Where an image goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// The Docker daemon.
+    Docker,
+    /// An OCI layout in a folder.
+    Oci(PathBuf),
+    /// An OCI archive.
+    Archive(PathBuf),
+}
+
+impl std::str::FromStr for Output {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "docker" => Ok(Self::Docker),
+            Some(("oci", path)) if !path.is_empty() => Ok(Self::Oci(path.into())),
+            Some(("archive", path)) if !path.is_empty() => Ok(Self::Archive(path.into())),
+            _ => Err(format!("'{text}' is not an output: it is docker, oci:DIR or archive:FILE")),
+        }
+    }
+}
+
+/// A port of the image and where it is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Publish {
+    /// Where it is published on this machine.
+    pub host: std::net::SocketAddr,
+    /// The port inside.
+    pub inside: u16,
+}
+
+impl std::str::FromStr for Publish {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let error = || format!("'{text}' is not a published port: write 8080:80, or 0.0.0.0:8080:80");
+        let (host, inside) = text.rsplit_once(':').ok_or_else(error)?;
+        let inside = inside.parse().ok().filter(|port| *port > 0).ok_or_else(error)?;
+        let loopback = || host.parse().ok().map(|port: u16| (std::net::Ipv4Addr::LOCALHOST, port).into());
+        let host = host.parse().ok().or_else(loopback).ok_or_else(error)?;
+        Ok(Self { host, inside })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn outputs_and_ports_are_read_or_refused() {
+        assert_eq!("docker".parse(), Ok(Output::Docker));
+        assert_eq!("oci:a:b".parse(), Ok(Output::Oci("a:b".into())));
+        for bad in ["", "docker:x", "oci:", "floppy:A", "archive"] {
+            assert!(bad.parse::<Output>().is_err(), "{bad:?} was taken");
+        }
+        let publish = |text: &str| text.parse::<Publish>().map(|p| (p.host.to_string(), p.inside));
+        assert_eq!(publish("8080:80"), Ok(("127.0.0.1:8080".to_owned(), 80)));
+        assert_eq!(publish("0.0.0.0:1:2"), Ok(("0.0.0.0:1".to_owned(), 2)));
+        assert_eq!(publish("[::1]:1:2"), Ok(("[::1]:1".to_owned(), 2)));
+        for bad in ["80", "a:80", "80:a", "1:0", ":", "1:2:3:4", "99999:80"] {
+            assert!(publish(bad).is_err(), "{bad:?} was taken");
+        }
+    }
+}

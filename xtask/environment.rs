@@ -1,0 +1,112 @@
+//! Every environment variable that the builder reads, in one table; nothing else of the workspace's libraries reads any.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+/// The folder of the store.
+pub const STORE: &str = "MEDIC_OS_STORE";
+/// Folders or addresses that hold sources by their digest.
+pub const MIRRORS: &str = "MEDIC_OS_MIRRORS";
+/// The Debian mirror, in place of the one in the machine's apt configuration.
+pub const DEBIAN_MIRROR: &str = "MEDIC_OS_DEBIAN_MIRROR";
+/// The workspace, in place of the folder that the command is started in or below.
+pub const WORKSPACE: &str = "MEDIC_OS_WORKSPACE";
+
+/// The table as `--help` shows it.
+pub const HELP: &str = "Environment:
+  MEDIC_OS_STORE          the store's folder [default: $XDG_CACHE_HOME/medic-os, or ~/.cache/medic-os]
+  MEDIC_OS_MIRRORS        folders or addresses, separated by spaces, that hold sources by their digest
+  MEDIC_OS_DEBIAN_MIRROR  addresses of Debian mirrors, separated by spaces [default: apt's own]
+  MEDIC_OS_WORKSPACE      the folder with recipes/, packages/ and images/ [default: looked for from here upwards]
+  DOCKER_HOST             the Docker daemon [default: unix:///var/run/docker.sock]
+  CARGO_HOME              where crates that Cargo has fetched are looked for
+  NO_COLOR                when not empty: no colours
+
+Exit codes: 0 done, 1 failed, 2 bad arguments, 3 bad recipe, package or image, 4 a source could not be fetched,
+5 a build step failed, 6 the store's disk, 7 Docker, 8 a program is not installed, 130 interrupted. See docs/exit-codes.md.";
+
+/// What was read.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// The workspace's folder.
+    pub workspace: PathBuf,
+    /// The store's folder.
+    pub store: PathBuf,
+    /// Directories or addresses with sources by digest.
+    pub mirrors: Vec<String>,
+    /// Debian mirrors that take the place of apt's.
+    pub debian_mirrors: Vec<String>,
+    /// The Docker daemon's address.
+    pub docker_host: Option<String>,
+    /// Cargo's folder.
+    pub cargo_home: Option<PathBuf>,
+    /// Whether colours are unwanted.
+    pub no_color: bool,
+}
+
+/// What the environment lacks.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+pub enum EnvironmentError {
+    /// Not started in a workspace.
+    #[error("there is no folder 'recipes' with 'build-roots.yaml' in {0} or above it")]
+    #[diagnostic(help("run this in a checkout of Medic OS, or set MEDIC_OS_WORKSPACE to one"))]
+    NoWorkspace(String),
+    /// Nowhere to keep a store.
+    #[error("there is no place for the store: neither MEDIC_OS_STORE, XDG_CACHE_HOME nor HOME is set")]
+    #[diagnostic(help("set MEDIC_OS_STORE to a folder on a disk with 8 GB free"))]
+    NoStore,
+}
+
+fn words(name: &str) -> Vec<String> {
+    env::var(name).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+}
+
+fn folder(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+fn is_workspace(folder: &Path) -> bool {
+    folder.join("recipes/build-roots.yaml").is_file()
+}
+
+fn workspace() -> Result<PathBuf, EnvironmentError> {
+    let start = match folder(WORKSPACE) {
+        Some(folder) => folder,
+        None => env::current_dir().unwrap_or_default(),
+    };
+    let found = start.ancestors().find(|folder| is_workspace(folder)).map(Path::to_owned);
+    found.ok_or_else(|| EnvironmentError::NoWorkspace(start.display().to_string()))
+}
+
+fn store() -> Result<PathBuf, EnvironmentError> {
+    let cache = || folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")));
+    let store = folder(STORE).or_else(|| cache().map(|cache| cache.join("medic-os"))).ok_or(EnvironmentError::NoStore)?;
+    Ok(std::path::absolute(&store).unwrap_or(store))
+}
+
+impl Environment {
+    /// Reads all of it.
+    pub fn read() -> Result<Self, EnvironmentError> {
+        Ok(Self {
+            workspace: workspace()?,
+            store: store()?,
+            mirrors: words(MIRRORS),
+            debian_mirrors: words(DEBIAN_MIRROR),
+            docker_host: env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()),
+            cargo_home: folder("CARGO_HOME").or_else(|| folder("HOME").map(|home| home.join(".cargo"))),
+            no_color: env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_variable_is_in_the_help() {
+        for name in [STORE, MIRRORS, DEBIAN_MIRROR, WORKSPACE, "DOCKER_HOST", "CARGO_HOME", "NO_COLOR"] {
+            assert!(HELP.contains(name), "{name} is not in the help");
+        }
+    }
+}

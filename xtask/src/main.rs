@@ -1,2 +1,0 @@
-//! `cargo xtask`: the builder's command line.
-fn main() {}
