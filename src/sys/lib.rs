@@ -1,1 +1,3 @@
 //! The kernel: processes, signals, mounts, durable file operations; the only crate with unsafe code.
+
+pub mod files;
