@@ -5,18 +5,22 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{DocumentError, from_yaml, unique_map};
-use crate::recipe::Source;
+use crate::recipe::PypiFile;
+use crate::{Arch, ByteSize, ComponentName, RelPath, Sha256, Version};
 
 /// `recipes/build-roots.yaml`: the Debian roots that build steps run in, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BuildRoots {
+    /// Paths, with `*`, that are removed from every root.
+    #[serde(default)]
+    pub remove_from_all: Vec<RelPath>,
     /// The roots.
     #[serde(deserialize_with = "unique_map")]
     pub roots: BTreeMap<String, BuildRoot>,
 }
 
-/// A Debian root: suites of the machine's own mirror, and the packages taken from them.
+/// A Debian root: suites of the machine's own mirror, and the packages that are unpacked from them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BuildRoot {
@@ -24,6 +28,12 @@ pub struct BuildRoot {
     pub suites: Vec<String>,
     /// Debian package names.
     pub packages: Vec<String>,
+    /// Links that a maintainer script would have made: from a path to what the link says.
+    #[serde(default, deserialize_with = "unique_map")]
+    pub links: BTreeMap<RelPath, String>,
+    /// Paths, with `*`, that no step needs.
+    #[serde(default)]
+    pub remove: Vec<RelPath>,
 }
 
 impl BuildRoots {
@@ -44,26 +54,53 @@ impl BuildRoots {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Toolchain {
-    /// Zig, by the machine it runs on: its wheel of the Python package index.
-    pub zig: Zig,
+    /// What it is called.
+    pub name: ComponentName,
+    /// Its version.
+    pub version: Version,
+    /// Its SPDX licence expression.
+    pub licence: String,
+    /// The distribution for each machine that builds.
+    #[serde(deserialize_with = "unique_map")]
+    pub sources: BTreeMap<Arch, ToolchainSource>,
 }
 
-/// The Zig distribution for each machine that builds.
+/// The toolchain's distribution for one kind of machine: a wheel (a ZIP archive).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Zig {
-    /// Its version.
-    pub version: crate::Version,
-    /// The wheel for an x86-64 machine.
-    pub x64: Source,
-    /// The wheel for a 64-bit ARM machine, where it is pinned.
-    #[serde(default)]
-    pub arm64: Option<Source>,
+pub struct ToolchainSource {
+    /// What the content must be.
+    pub sha256: Sha256,
+    /// A download larger than this is refused.
+    pub max_size: ByteSize,
+    /// Where it may be had.
+    pub pypi: PypiFile,
+    /// The folder of the archive that is the toolchain.
+    pub folder: RelPath,
 }
 
 impl Toolchain {
     /// Reads the document.
     pub fn from_yaml(file: &str, text: &str) -> Result<Self, DocumentError> {
         from_yaml(file, text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roots_and_toolchain_are_read() {
+        let roots = "remove_from_all: [usr/share/doc, var/*]\nroots:\n  c:\n    suites: [bookworm]\n    packages: [make]\n    links: {usr/bin/awk: mawk}\n";
+        let roots = BuildRoots::from_yaml("r.yaml", roots).expect("valid");
+        assert_eq!(roots.roots["c"].links.len(), 1);
+        assert!(BuildRoots::from_yaml("r.yaml", "roots: {c: {suites: [], packages: [make]}}").is_err());
+        let digest = "0".repeat(64);
+        let toolchain = format!(
+            "name: zig\nversion: 0.17.1\nlicence: MIT\nsources:\n  x64:\n    sha256: {digest}\n    max_size: 128 MiB\n    pypi: {{name: ziglang, version: 0.17.1, file: z.whl}}\n    folder: ziglang\n"
+        );
+        let toolchain = Toolchain::from_yaml("t.yaml", &toolchain).expect("valid");
+        assert!(toolchain.sources.contains_key(&Arch::X64));
     }
 }
