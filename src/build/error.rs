@@ -1,0 +1,144 @@
+//! Why a build failed, and of which kind the failure is.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use medic_model::{ComponentName, DocumentError};
+
+use crate::store::StoreError;
+
+/// Why a build failed.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A recipe, package or image is wrong, or does not exist.
+    #[error(transparent)]
+    Definition(#[from] DocumentError),
+    /// Some components could not be built; those that do not depend on them were.
+    #[error("{}", list(.0))]
+    Components(Vec<ComponentFailure>),
+    /// The store cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A program that the builder calls is not there.
+    #[error("'{program}' is not installed: it {purpose}. On Debian or Ubuntu: sudo apt-get install {package}")]
+    MissingProgram {
+        /// The program.
+        program: &'static str,
+        /// What it is for.
+        purpose: &'static str,
+        /// The Debian package that has it.
+        package: &'static str,
+    },
+    /// A program that the builder calls failed.
+    #[error("{what} failed: {message}")]
+    Environment {
+        /// What was being done.
+        what: String,
+        /// What the program, or the kernel, said.
+        message: String,
+    },
+}
+
+/// What a failure means for whoever called: `docs/exit-codes.md` has a number for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ErrorKind {
+    /// A recipe, package or image definition is wrong or missing (3).
+    Definition,
+    /// A source could not be fetched, or is not what its digest says (4).
+    Fetch,
+    /// A build step failed, or what it made cannot be packed (5).
+    Step,
+    /// The store cannot be written (6).
+    Store,
+    /// A program that is needed is not installed (8).
+    MissingProgram,
+    /// Anything else (1).
+    Other,
+}
+
+impl BuildError {
+    /// Which kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Definition(_) => ErrorKind::Definition,
+            Self::Components(failures) => {
+                failures.iter().map(|failure| failure.cause.kind()).min().unwrap_or(ErrorKind::Other)
+            }
+            Self::Store(_) => ErrorKind::Store,
+            Self::MissingProgram { .. } => ErrorKind::MissingProgram,
+            Self::Environment { .. } => ErrorKind::Other,
+        }
+    }
+}
+
+fn list(failures: &[ComponentFailure]) -> String {
+    failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// A component that could not be built.
+#[derive(Debug)]
+pub struct ComponentFailure {
+    /// The component.
+    pub component: ComponentName,
+    /// Why.
+    pub cause: FailureCause,
+}
+
+impl fmt::Display for ComponentFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.component, self.cause)
+    }
+}
+
+/// Why a component could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum FailureCause {
+    /// A step ended badly.
+    #[error(transparent)]
+    Step(Box<StepFailure>),
+    /// Something else, before or after the steps.
+    #[error(transparent)]
+    Other(Box<BuildError>),
+}
+
+impl FailureCause {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Step(_) => ErrorKind::Step,
+            Self::Other(error) => error.kind(),
+        }
+    }
+}
+
+/// A step that ended badly, and what it said last.
+#[derive(Debug)]
+pub struct StepFailure {
+    /// The step's name.
+    pub step: String,
+    /// How it ended, such as `ended with exit status 2`.
+    pub ending: String,
+    /// The last lines of the log, at most 30.
+    pub tail: Vec<String>,
+    /// The whole log.
+    pub log: PathBuf,
+    /// Where the build's folder is kept until the next run.
+    pub work: PathBuf,
+    /// What may be the reason, where the log gives it away.
+    pub hint: Option<String>,
+}
+
+impl std::error::Error for StepFailure {}
+
+impl fmt::Display for StepFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "the step '{}' {}", self.step, self.ending)?;
+        for line in &self.tail {
+            writeln!(f, "  | {line}")?;
+        }
+        if let Some(hint) = &self.hint {
+            writeln!(f, "hint: {hint}")?;
+        }
+        writeln!(f, "its log: {}", self.log.display())?;
+        write!(f, "its build folder, kept until the next run: {}", self.work.display())
+    }
+}

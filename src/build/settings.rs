@@ -1,0 +1,22 @@
+//! What a build is told from outside.
+
+use std::path::PathBuf;
+
+use medic_model::Arch;
+
+/// What a build is told from outside: the library reads no environment itself.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The folder with `recipes/`, `packages/` and `images/`. Absolute.
+    pub workspace: PathBuf,
+    /// The store's folder; it is made when it is not there. Absolute.
+    pub store: PathBuf,
+    /// What is built for.
+    pub arch: Arch,
+    /// How many programs a build step may run at once, at least 1.
+    pub jobs: usize,
+    /// Whether nothing may be fetched.
+    pub offline: bool,
+    /// How this program was called, for another builder that must wait.
+    pub command_line: String,
+}
