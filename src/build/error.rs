@@ -3,8 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use medic_model::{ComponentName, DocumentError};
+use medic_model::ComponentName;
 
+use crate::definitions::DefinitionError;
 use crate::store::StoreError;
 
 /// Why a build failed.
@@ -12,7 +13,7 @@ use crate::store::StoreError;
 pub enum BuildError {
     /// A recipe, package or image is wrong, or does not exist.
     #[error(transparent)]
-    Definition(#[from] DocumentError),
+    Definition(Box<DefinitionError>),
     /// Some components could not be built; those that do not depend on them were.
     #[error("{}", list(.0))]
     Components(Vec<ComponentFailure>),
@@ -20,7 +21,9 @@ pub enum BuildError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A program that the builder calls is not there.
-    #[error("'{program}' is not installed: it {purpose}. On Debian or Ubuntu: sudo apt-get install {package}")]
+    #[error(
+        "'{program}' is not installed: it {purpose}. On Debian or Ubuntu: sudo apt-get install {package}"
+    )]
     MissingProgram {
         /// The program.
         program: &'static str,

@@ -3,7 +3,9 @@
 //! Never: prints, prompts, reads the environment or the home folder; runs a build step with a network; puts anything into
 //! the store that is not whole; trusts a result by its name when its record is damaged.
 
+pub mod definitions;
 pub mod error;
+pub mod graph;
 pub mod report;
 pub mod settings;
 pub mod store;

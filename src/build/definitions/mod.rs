@@ -1,0 +1,236 @@
+//! The documents of a workspace: recipes, packages, images, build roots and the toolchain, read as they are needed.
+//!
+//! Only what is asked for is read, so a fault in a recipe that nothing needs stops nobody.
+
+mod locate;
+mod suggest;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use medic_model::image::ImageDefinition;
+use medic_model::package::PackageDefinition;
+use medic_model::recipe::Recipe;
+use medic_model::roots::{BuildRoots, Toolchain};
+use medic_model::{ComponentName, DocumentError, ImageName, PackageName};
+
+use crate::error::BuildError;
+use locate::locate;
+use suggest::nearest;
+
+/// Why a document cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum DefinitionError {
+    /// What is in it is wrong.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// Nothing has this name.
+    #[error("there is no {kind} '{name}': {file} does not exist{}", did_you_mean(.nearest))]
+    Unknown {
+        /// `recipe`, `package` or `image`.
+        kind: &'static str,
+        /// The name.
+        name: String,
+        /// The document, relative to the workspace.
+        file: String,
+        /// A name that exists and is much like it.
+        nearest: Option<String>,
+    },
+    /// It is there and cannot be read.
+    #[error("cannot read '{}': {source}", path.display())]
+    Unreadable {
+        /// The document.
+        path: PathBuf,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
+    /// Components need each other in a circle.
+    #[error(
+        "components need each other in a circle: {}; remove one 'needs' in {}",
+        circle.iter().map(ToString::to_string).collect::<Vec<_>>().join(" → "),
+        circle.iter().skip(1).map(recipe_file).collect::<Vec<_>>().join(", ")
+    )]
+    Cycle {
+        /// The components; the first one stands at the end again.
+        circle: Vec<ComponentName>,
+    },
+}
+
+fn did_you_mean(nearest: &Option<String>) -> String {
+    nearest.as_ref().map_or_else(String::new, |name| format!("; did you mean '{name}'?"))
+}
+
+fn recipe_file(name: &ComponentName) -> String {
+    format!("recipes/{name}/recipe.yaml")
+}
+
+impl From<DefinitionError> for BuildError {
+    fn from(error: DefinitionError) -> Self {
+        Self::Definition(Box::new(error))
+    }
+}
+
+/// The documents of a workspace.
+#[derive(Debug, Clone)]
+pub struct Definitions {
+    root: PathBuf,
+}
+
+impl Definitions {
+    /// Those of this workspace. Nothing is read yet.
+    pub fn new(workspace: &Path) -> Self {
+        Self { root: workspace.to_owned() }
+    }
+
+    /// The folder of a recipe, with its patches and files.
+    pub fn recipe_folder(&self, name: &ComponentName) -> PathBuf {
+        self.root.join("recipes").join(name.as_str())
+    }
+
+    /// The folder of a package, with its scripts and settings.
+    pub fn package_folder(&self, name: &PackageName) -> PathBuf {
+        self.root.join("packages").join(name.as_str())
+    }
+
+    /// The folder of the compiler's wrappers.
+    pub fn wrappers(&self) -> PathBuf {
+        self.root.join("recipes/toolchain/bin")
+    }
+
+    /// `recipes/<name>/recipe.yaml`
+    pub fn recipe(&self, name: &ComponentName) -> Result<Recipe, DefinitionError> {
+        let file = recipe_file(name);
+        let text = self.read("recipe", name.as_str(), &file)?;
+        let recipe = Recipe::from_yaml(&file, &text)?;
+        same_name(&file, &text, name, &recipe.name)?;
+        Ok(recipe)
+    }
+
+    /// `packages/<name>/package.yaml`
+    pub fn package(&self, name: &PackageName) -> Result<PackageDefinition, DefinitionError> {
+        let file = package_file(name);
+        let text = self.read("package", name.as_str(), &file)?;
+        let package = PackageDefinition::from_yaml(&file, &text)?;
+        same_name(&file, &text, name, &package.name)?;
+        Ok(package)
+    }
+
+    /// `images/<name>.yaml`
+    pub fn image(&self, name: &ImageName) -> Result<ImageDefinition, DefinitionError> {
+        let file = format!("images/{name}.yaml");
+        let text = self.read("image", name.as_str(), &file)?;
+        let image = ImageDefinition::from_yaml(&file, &text)?;
+        same_name(&file, &text, name, &image.name)?;
+        Ok(image)
+    }
+
+    /// `recipes/build-roots.yaml`
+    pub fn build_roots(&self) -> Result<BuildRoots, DefinitionError> {
+        let file = "recipes/build-roots.yaml";
+        Ok(BuildRoots::from_yaml(file, &self.read("list of build roots", "build-roots", file)?)?)
+    }
+
+    /// `recipes/toolchain/toolchain.yaml`
+    pub fn toolchain(&self) -> Result<Toolchain, DefinitionError> {
+        let file = "recipes/toolchain/toolchain.yaml";
+        Ok(Toolchain::from_yaml(file, &self.read("toolchain", "toolchain", file)?)?)
+    }
+
+    /// These recipes and all that they need, to the last.
+    ///
+    /// # Errors
+    /// A recipe that is wrong, or that does not exist: then the place in the recipe that needs it.
+    pub fn recipes(
+        &self,
+        wanted: impl IntoIterator<Item = ComponentName>,
+    ) -> Result<BTreeMap<ComponentName, Recipe>, DefinitionError> {
+        let mut found = BTreeMap::new();
+        let mut open: Vec<(ComponentName, Option<ComponentName>)> =
+            wanted.into_iter().map(|name| (name, None)).collect();
+        while let Some((name, needed_by)) = open.pop() {
+            if found.contains_key(&name) {
+                continue;
+            }
+            let recipe = self.recipe(&name).map_err(|error| match needed_by {
+                Some(by) => self.at_mention(error, &recipe_file(&by), "needs"),
+                None => error,
+            })?;
+            open.extend(recipe.needs.iter().map(|need| (need.clone(), Some(name.clone()))));
+            found.insert(name, recipe);
+        }
+        Ok(found)
+    }
+
+    /// The recipes of a package's components, and all that they need.
+    ///
+    /// # Errors
+    /// As [`Self::recipes`]; an unknown component is an error at its place in the package.
+    pub fn recipes_of(
+        &self,
+        package: &PackageDefinition,
+    ) -> Result<BTreeMap<ComponentName, Recipe>, DefinitionError> {
+        for component in &package.components {
+            self.recipe(component)
+                .map_err(|error| self.at_mention(error, &package_file(&package.name), "components"))?;
+        }
+        self.recipes(package.components.iter().cloned())
+    }
+
+    /// An unknown name as an error at the place in `file` that mentions it below `key`; another error as it is.
+    fn at_mention(&self, error: DefinitionError, file: &str, key: &str) -> DefinitionError {
+        let DefinitionError::Unknown { name, nearest, file: missing, .. } = &error else { return error };
+        let text = std::fs::read_to_string(self.root.join(file)).unwrap_or_default();
+        let (line, column) = locate(&text, key, name);
+        let message = format!("'{key}' names '{name}', but there is no {missing}{}", did_you_mean(nearest));
+        DocumentError { file: file.to_owned(), line, column, message }.into()
+    }
+
+    fn read(&self, kind: &'static str, name: &str, file: &str) -> Result<String, DefinitionError> {
+        let path = self.root.join(file);
+        std::fs::read_to_string(&path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => DefinitionError::Unknown {
+                kind,
+                name: name.to_owned(),
+                file: file.to_owned(),
+                nearest: self.nearest(kind, name),
+            },
+            std::io::ErrorKind::InvalidData => {
+                DocumentError::whole(file, "the file is not UTF-8: save it as UTF-8").into()
+            }
+            _ => DefinitionError::Unreadable { path, source },
+        })
+    }
+
+    fn nearest(&self, kind: &str, name: &str) -> Option<String> {
+        let folder = match kind {
+            "recipe" => "recipes",
+            "package" => "packages",
+            "image" => "images",
+            _ => return None,
+        };
+        let entries = std::fs::read_dir(self.root.join(folder)).ok()?;
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        nearest(name, names.map(|name| name.trim_end_matches(".yaml").to_owned()))
+    }
+}
+
+fn package_file(name: &PackageName) -> String {
+    format!("packages/{name}/package.yaml")
+}
+
+fn same_name<T: PartialEq + std::fmt::Display>(
+    file: &str,
+    text: &str,
+    expected: &T,
+    found: &T,
+) -> Result<(), DocumentError> {
+    if expected == found {
+        return Ok(());
+    }
+    let (line, column) = locate(text, "name", &found.to_string());
+    let message = format!("the name is '{found}', but the place is that of '{expected}': make them the same");
+    Err(DocumentError { file: file.to_owned(), line, column, message })
+}
+
+#[cfg(test)]
+mod tests;
