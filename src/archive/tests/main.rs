@@ -5,3 +5,4 @@ mod compression;
 mod craft;
 mod hostile_packages;
 mod packages;
+mod upstream;
