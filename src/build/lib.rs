@@ -6,6 +6,7 @@
 pub mod definitions;
 pub mod error;
 pub mod graph;
+pub mod key;
 pub mod report;
 pub mod settings;
 pub mod store;

@@ -1,5 +1,179 @@
 //! The store: a local cache in which everything is known by a digest.
+//!
+//! Everything is made in `work/`, made durable, and then renamed to its place; a record is written after what it
+//! speaks of. So a builder may be killed, or the disk become full, at any instant: what is in place is whole.
 
 mod error;
+mod layout;
+mod lock;
+mod record;
 
-pub use error::StoreError;
+use std::path::{Path, PathBuf};
+
+use medic_model::Sha256;
+use medic_model::document::from_json;
+use medic_sys::files::{Folder, Lock, sync_path, write_durable};
+
+pub use error::{StoreError, is_full};
+pub use layout::Layout;
+pub use record::{ComponentRecord, FORMAT};
+
+use crate::report::{Event, Reporter};
+
+/// A store that this builder alone has, until it is dropped.
+#[derive(Debug)]
+pub struct Store {
+    layout: Layout,
+    _lock: Lock,
+}
+
+impl Store {
+    /// Opens the store in `root`, making it if need be; waits while another builder has it; removes what killed
+    /// builders left.
+    ///
+    /// # Errors
+    /// The folder cannot be made or written.
+    pub fn open(root: &Path, command_line: &str, reporter: &dyn Reporter) -> Result<Self, StoreError> {
+        let layout = Layout::new(root);
+        make_folder(root)?;
+        let lock = lock::take(&layout.lock(), command_line, reporter)?;
+        let store = Self { layout, _lock: lock };
+        for folder in store.layout.folders() {
+            make_folder(&folder)?;
+        }
+        store.remove_leftovers()?;
+        Ok(store)
+    }
+
+    /// Where everything stands.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The result of this action key, if there is one that can be used. A damaged one is a warning, and none.
+    pub fn result(&self, key: &Sha256, reporter: &dyn Reporter) -> Option<ComponentRecord> {
+        let path = self.layout.result(key);
+        let record: ComponentRecord = read_record(&path, reporter)?;
+        if record.format != FORMAT || record.key != *key || record.inputs.key() != *key {
+            warn_of_damage(reporter, &path, "it is not the record of this key");
+            return None;
+        }
+        let tree = self.layout.tree(&record.tree);
+        if !tree.is_dir() {
+            warn_of_damage(reporter, &path, &format!("its tree '{}' is missing", tree.display()));
+            return None;
+        }
+        Some(record)
+    }
+
+    /// Puts a component's result in place: first its tree, then its record.
+    ///
+    /// # Errors
+    /// The disk; then nothing is in place.
+    pub fn keep_result(&self, record: &ComponentRecord, made: &Path) -> Result<(), StoreError> {
+        self.keep_folder(made, &self.layout.tree(&record.tree))?;
+        self.keep_record(&self.layout.result(&record.key), record)
+    }
+
+    /// Moves a folder that was made in `work/` to its place, durably. What is there already stays: it has the same name,
+    /// so the same content.
+    ///
+    /// # Errors
+    /// The disk; then it is not in place.
+    pub fn keep_folder(&self, made: &Path, place: &Path) -> Result<(), StoreError> {
+        if place.is_dir() {
+            return Ok(());
+        }
+        Folder::open(made)?.sync_filesystem()?;
+        std::fs::rename(made, place).map_err(StoreError::from_io("put in place", place))?;
+        Ok(sync_path(parent(place))?)
+    }
+
+    /// Writes a record durably.
+    ///
+    /// # Errors
+    /// The disk; then the old record is untouched, if there was one.
+    pub fn keep_record<T: serde::Serialize>(&self, path: &Path, record: &T) -> Result<(), StoreError> {
+        let text = serde_json::to_vec_pretty(record)
+            .map_err(|error| StoreError::new("write", path, std::io::Error::other(error)))?;
+        Ok(write_durable(path, &text, 0o644)?)
+    }
+
+    /// A fresh, empty folder in `work/`.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn work_folder(&self, name: &str) -> Result<PathBuf, StoreError> {
+        let path = self.layout.work().join(name);
+        remove_all(&path)?;
+        make_folder(&path)?;
+        Ok(path)
+    }
+
+    /// What killed builders left: their work, and files they were about to rename.
+    fn remove_leftovers(&self) -> Result<(), StoreError> {
+        let work = self.layout.work();
+        for entry in list(&work)? {
+            remove_all(&work.join(entry))?;
+        }
+        let results = self.layout.results();
+        for name in list(&results)?.into_iter().filter(|name| name.to_string_lossy().ends_with(".new")) {
+            remove_all(&results.join(name))?;
+        }
+        Ok(())
+    }
+}
+
+/// A record that can be read and understood; a damaged one is a warning, and none.
+pub fn read_record<T: serde::de::DeserializeOwned>(path: &Path, reporter: &dyn Reporter) -> Option<T> {
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            warn_of_damage(reporter, path, &error.to_string());
+            return None;
+        }
+    };
+    from_json(&path.to_string_lossy(), &text)
+        .map_err(|error| warn_of_damage(reporter, path, &error.message))
+        .ok()
+}
+
+fn warn_of_damage(reporter: &dyn Reporter, path: &Path, why: &str) {
+    let message = format!("'{}' in the store is damaged ({why}): it is made again", path.display());
+    reporter.report(Event::Warning(message));
+}
+
+/// Makes a folder and those above it.
+///
+/// # Errors
+/// The disk.
+pub fn make_folder(path: &Path) -> Result<(), StoreError> {
+    std::fs::create_dir_all(path).map_err(StoreError::from_io("make the folder", path))
+}
+
+/// Removes a file, or a folder with all that is in it (folders that may not be written included), if it is there.
+///
+/// # Errors
+/// The disk, or another user's files.
+pub fn remove_all(path: &Path) -> Result<(), StoreError> {
+    let Some(name) = path.file_name() else { return Ok(()) };
+    match Folder::open(parent(path)) {
+        Err(error) if error.is_absent() => Ok(()),
+        folder => Ok(folder?.remove_all(name).map(drop)?),
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
+}
+
+fn list(folder: &Path) -> Result<Vec<std::ffi::OsString>, StoreError> {
+    let names = || -> std::io::Result<Vec<_>> {
+        std::fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect()
+    };
+    names().map_err(StoreError::from_io("read the folder", folder))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! Where everything stands in a store.
+
+use std::path::{Path, PathBuf};
+
+use medic_model::{ComponentName, Sha256};
+
+/// The places of a store; the crate's documentation draws them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// Those of the store in this folder.
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// The store's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What is locked while a builder is at work.
+    pub fn lock(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
+    /// Component results, by action key.
+    pub fn results(&self) -> PathBuf {
+        self.root.join("results")
+    }
+
+    /// The record of one.
+    pub fn result(&self, key: &Sha256) -> PathBuf {
+        self.results().join(format!("{key}.json"))
+    }
+
+    /// Component trees, by their digest.
+    pub fn trees(&self) -> PathBuf {
+        self.root.join("trees")
+    }
+
+    /// One of them.
+    pub fn tree(&self, digest: &Sha256) -> PathBuf {
+        self.trees().join(digest.to_string())
+    }
+
+    /// Packages, by package key.
+    pub fn packages(&self) -> PathBuf {
+        self.root.join("packages")
+    }
+
+    /// The folder of one: its archive, its manifest and its record.
+    pub fn package(&self, key: &Sha256) -> PathBuf {
+        self.packages().join(key.to_string())
+    }
+
+    /// Build roots, by what they were asked for.
+    pub fn roots(&self) -> PathBuf {
+        self.root.join("roots")
+    }
+
+    /// One of them.
+    pub fn build_root(&self, asked: &Sha256) -> PathBuf {
+        self.roots().join(asked.to_string())
+    }
+
+    /// Unpacked compilers, by the digest of their distribution.
+    pub fn toolchains(&self) -> PathBuf {
+        self.root.join("toolchains")
+    }
+
+    /// One of them.
+    pub fn toolchain(&self, digest: &Sha256) -> PathBuf {
+        self.toolchains().join(digest.to_string())
+    }
+
+    /// The log of a component's build.
+    pub fn log(&self, component: &ComponentName, key: &Sha256) -> PathBuf {
+        self.root.join("logs").join(component.as_str()).join(format!("{key}.log"))
+    }
+
+    /// What is being made now. A builder that starts removes what another left.
+    pub fn work(&self) -> PathBuf {
+        self.root.join("work")
+    }
+
+    /// The folders that are always there.
+    pub(super) fn folders(&self) -> [PathBuf; 7] {
+        let logs = self.root.join("logs");
+        [self.results(), self.trees(), self.packages(), self.roots(), self.toolchains(), logs, self.work()]
+    }
+}
