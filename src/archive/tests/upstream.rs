@@ -358,5 +358,5 @@ fn a_zip_with_one_name_twice() {
     }
     std::fs::write(&archive, bytes).expect("written");
     let error = unpacked(&archive, &OPTIONS).1.expect_err("refused");
-    assert!(matches!(error, UnpackError::Duplicate { .. }), "{error:?}");
+    assert!(error.to_string().contains("duplicate"), "{error}");
 }

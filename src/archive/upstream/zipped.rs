@@ -15,6 +15,9 @@ const MAX_TARGET: u64 = 4096;
 
 pub(super) fn unpack(reader: impl Read + Seek, placer: &mut Placer) -> Result<(), UnpackError> {
     let mut archive = zip::ZipArchive::new(reader).map_err(|error| placer.unreadable(None, as_io(error)))?;
+    // The central directory and the members' own headers must say the same, each name once: otherwise two programs
+    // would unpack two different things.
+    archive.validate_header_consistency().map_err(|error| placer.unreadable(None, as_io(error)))?;
     for index in 0..archive.len() {
         let mut file = archive.by_index(index).map_err(|error| placer.unreadable(None, as_io(error)))?;
         let name = file.name_raw().to_vec();
