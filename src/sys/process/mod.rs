@@ -1,0 +1,20 @@
+//! Processes: started without a copy of the parent's memory, forked with one, waited for, found, marked and counted.
+//!
+//! A supervised process carries a [`Mark`], a resource limit that Linux has not used since 2.4.25 and every
+//! descendant inherits: so a process that left its parent, group and session is still known for whose it is.
+
+mod fork;
+mod limits;
+mod mark;
+mod myself;
+mod scan;
+mod spawn;
+mod wait;
+
+pub use fork::{close_all_but, exit_now, fork};
+pub use limits::{Limit, Resource, raise_open_files};
+pub use mark::{Mark, MarkSpace};
+pub use myself::{become_subreaper, new_session, parent, set_name, set_terminal_group};
+pub use scan::{Process, mark_of, pids, process};
+pub use spawn::{Claim, Group, Identity, Options, Program, SpawnError, spawn};
+pub use wait::{Children, Exit, child_ended, next_ended, reap};
