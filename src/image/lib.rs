@@ -1,1 +1,45 @@
-//! Packages to images: layers, OCI layout, Docker API.
+//! Packages to images: layers, OCI layout, the Docker API, and running an image with or without a daemon.
+//!
+//! | module | what it is for |
+//! | --- | --- |
+//! | [`plan`] | an image definition and its packages' manifests become a value: trees, configuration, conflicts |
+//! | [`assemble`] | the plan is carried out: layers are made or taken from the store, documents are digested |
+//! | [`oci`] | the OCI image layout, as a folder or as one archive that Docker loads too |
+//! | [`docker`] | the Docker API: load, ask, run |
+//! | [`run`] | starting an image: in Docker, or with bubblewrap where there is no daemon |
+//! | [`report`] | the table of layers and their sizes |
+//!
+//! On disk it owns, below the store's folder:
+//!
+//! ```text
+//! layers/blobs/<sha256>                       compressed layers
+//! layers/packages/<sha256>-<form>.json        what is known of a package archive: its manifest and its layer
+//! images/<sha256>.json                        assembled images, by the digest of everything they are made of
+//! images/written/<sha256>.json                archives written, by the digest of their path
+//! rootfs/<sha256>-<user>/                     unpacked images, for the bubblewrap runner
+//! volumes/<name>/                             folders that outlive a run of the bubblewrap runner
+//! tmp/                                        what is being written; renamed into place when whole
+//! ```
+//!
+//! Never: prints, reads the environment or the clock, leaves half a file under its final name, uses bytes whose digest it
+//! has not checked, or writes outside the store and the paths it is given.
+
+pub mod assemble;
+pub mod docker;
+mod error;
+mod layers;
+pub mod oci;
+pub mod plan;
+mod progress;
+pub mod report;
+pub mod run;
+mod store;
+mod time;
+
+pub use assemble::{AssembleSettings, Image, PackageArchive, Written, assemble};
+pub use docker::{Connection, Docker, DockerError};
+pub use error::ImageError;
+pub use medic_archive::Compression;
+pub use plan::PlanError;
+pub use progress::{Event, Reporter};
+pub use report::SizeTable;

@@ -1,0 +1,185 @@
+//! The Docker API: whether a daemon answers, whether it has an image, and loading one.
+//!
+//! Everything asynchronous stays in here: a small runtime of one thread belongs to each [`Docker`].
+
+mod error;
+mod load;
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use bollard::errors::Error as Bollard;
+use bollard::{API_DEFAULT_VERSION, ClientVersion};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::assemble::Image;
+use crate::progress::Reporter;
+
+pub use error::DockerError;
+
+/// Where a daemon listens unless told otherwise.
+const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
+/// The oldest API that is spoken: that of Docker 20.10.
+const OLDEST: ClientVersion = ClientVersion { major_version: 1, minor_version: 41 };
+/// How long a daemon may take to say which version it is.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long any other answer may take: a daemon unpacks a large image before it answers.
+const TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// A Docker daemon that answers.
+pub struct Docker {
+    runtime: Runtime,
+    client: bollard::Docker,
+    host: String,
+}
+
+impl fmt::Debug for Docker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Docker").field("host", &self.host).finish_non_exhaustive()
+    }
+}
+
+/// What came of looking for a daemon.
+#[derive(Debug)]
+pub enum Connection {
+    /// It answers.
+    Ready(Docker),
+    /// It does not, which is no error: there are other ways to use an image.
+    Absent(Absent),
+}
+
+/// A daemon that does not answer; shown as one line without an end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absent {
+    /// Where it was looked for.
+    pub host: String,
+    /// Why it does not answer, in words.
+    pub why: String,
+}
+
+impl fmt::Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no Docker daemon answers at {} ({})", self.host, self.why)
+    }
+}
+
+impl Docker {
+    /// Looks for the daemon at `host` (`unix:///PATH` or `tcp://HOST:PORT`; the value of `DOCKER_HOST` if it is set, which is the
+    /// caller's to read), else at its usual socket.
+    ///
+    /// # Errors
+    /// [`DockerError::Address`], [`DockerError::TooOld`], [`DockerError::Runtime`]. That no daemon answers is not an error.
+    pub fn connect(host: Option<&str>) -> Result<Connection, DockerError> {
+        let host = host.unwrap_or(DEFAULT_HOST).to_owned();
+        let absent = |why: String| Ok(Connection::Absent(Absent { host: host.clone(), why }));
+        if let Some(why) = socket_fault(&host) {
+            return absent(why);
+        }
+        let client = match client(&host) {
+            Ok(client) => client.with_timeout(CONNECT_TIMEOUT),
+            Err(Bollard::SocketNotFoundError(_)) => return absent("there is no such socket".to_owned()),
+            Err(_) => return Err(DockerError::Address(host)),
+        };
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(DockerError::Runtime)?;
+        let client = match runtime.block_on(client.negotiate_version()) {
+            Ok(client) => client.with_timeout(TIMEOUT),
+            Err(Bollard::RequestTimeoutError) => return absent("it does not answer within 10 s".to_owned()),
+            Err(error) => return absent(error::chain(&error)),
+        };
+        let version = client.client_version();
+        if version < OLDEST {
+            return Err(DockerError::TooOld { host, found: version.to_string() });
+        }
+        Ok(Connection::Ready(Self { runtime, client, host }))
+    }
+
+    /// The daemon's address.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether the daemon has just this image under this tag.
+    ///
+    /// # Errors
+    /// [`DockerError::Lost`], [`DockerError::Refused`].
+    pub fn has_image(&self, tag: &str, image: &Image) -> Result<bool, DockerError> {
+        Ok(self.runtime.block_on(self.image_id(tag))?.is_some_and(|id| is_of(&id, image)))
+    }
+
+    /// Gives the daemon the image of `archive` (as [`Image::write_archive`] makes it) under all its tags, unless it has it. Says
+    /// whether anything was sent.
+    ///
+    /// # Errors
+    /// [`DockerError`]; the daemon itself keeps what is not whole from having a tag.
+    pub fn provide(
+        &self,
+        image: &Image,
+        archive: &Path,
+        reporter: &dyn Reporter,
+    ) -> Result<bool, DockerError> {
+        let tags = image.tags();
+        let mut missing = false;
+        for tag in &tags {
+            missing |= !self.has_image(tag, image)?;
+        }
+        if !missing {
+            return Ok(false);
+        }
+        self.load(archive, &tags, reporter)?;
+        match self.has_image(&tags[0], image)? {
+            true => Ok(true),
+            false => Err(DockerError::NotLoaded { host: self.host.clone(), tag: tags[0].clone() }),
+        }
+    }
+
+    pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    pub(crate) fn client(&self) -> &bollard::Docker {
+        &self.client
+    }
+
+    pub(crate) fn error(&self, doing: &str) -> impl Fn(Bollard) -> DockerError {
+        move |error| DockerError::new(&self.host, doing, error)
+    }
+
+    async fn image_id(&self, tag: &str) -> Result<Option<String>, DockerError> {
+        match self.client.inspect_image(tag).await {
+            Ok(found) => Ok(found.id),
+            Err(Bollard::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
+            Err(error) => Err(DockerError::new(&self.host, &format!("asked for the image '{tag}'"), error)),
+        }
+    }
+}
+
+/// An image's id is its configuration's digest; with containerd's image store it is the manifest's.
+fn is_of(id: &str, image: &Image) -> bool {
+    id == image.config.digest.oci() || id == image.manifest.digest.oci()
+}
+
+fn client(host: &str) -> Result<bollard::Docker, Bollard> {
+    let seconds = CONNECT_TIMEOUT.as_secs();
+    if host.starts_with("unix://") {
+        bollard::Docker::connect_with_unix(host, seconds, API_DEFAULT_VERSION)
+    } else if host.starts_with("tcp://") || host.starts_with("http://") {
+        bollard::Docker::connect_with_http(host, seconds, API_DEFAULT_VERSION)
+    } else {
+        Err(Bollard::UnsupportedURISchemeError { uri: host.to_owned() })
+    }
+}
+
+/// Why a socket in the file system cannot be connected to, in words that help; none when it can, or is elsewhere.
+fn socket_fault(host: &str) -> Option<String> {
+    let path = host.strip_prefix("unix://")?;
+    let error = std::os::unix::net::UnixStream::connect(path).err()?;
+    Some(match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such socket".to_owned(),
+        std::io::ErrorKind::ConnectionRefused => "the socket is there, but nobody listens".to_owned(),
+        std::io::ErrorKind::PermissionDenied => {
+            "permission denied: be root or in the socket's group, usually 'docker'".to_owned()
+        }
+        _ => error.to_string(),
+    })
+}

@@ -1,0 +1,84 @@
+//! Which packages an image holds, and whether they go together.
+
+use std::collections::BTreeMap;
+
+use medic_model::image::ImageDefinition;
+use medic_model::{Arch, Manifest, PackageName, Version};
+
+use super::{PlanError, PlannedPackage};
+
+/// The definition's packages, in its order, each with its manifest's place.
+pub(super) fn select(
+    definition: &ImageDefinition,
+    manifests: &[Manifest],
+    arch: Arch,
+) -> Result<Vec<PlannedPackage>, PlanError> {
+    let by_name = by_name(manifests)?;
+    if let Some(name) = by_name.keys().find(|name| !definition.packages.contains(name)) {
+        let (image, package) = (definition.name.clone(), (*name).clone());
+        return Err(PlanError::Superfluous { image, package });
+    }
+    let planned = |name: &PackageName| {
+        let missing = || PlanError::Missing { image: definition.name.clone(), package: name.clone() };
+        let index = *by_name.get(name).ok_or_else(missing)?;
+        let manifest = &manifests[index];
+        if manifest.arch != arch {
+            return Err(PlanError::Arch { package: name.clone(), found: manifest.arch, wanted: arch });
+        }
+        Ok(PlannedPackage { name: name.clone(), version: manifest.version.clone(), index })
+    };
+    definition.packages.iter().map(planned).collect()
+}
+
+fn by_name(manifests: &[Manifest]) -> Result<BTreeMap<&PackageName, usize>, PlanError> {
+    let mut by_name = BTreeMap::new();
+    for (index, manifest) in manifests.iter().enumerate() {
+        if let Some(first) = by_name.insert(&manifest.name, index) {
+            return Err(PlanError::Twice {
+                package: manifest.name.clone(),
+                first: manifests[first].version.clone(),
+                second: manifest.version.clone(),
+            });
+        }
+    }
+    Ok(by_name)
+}
+
+/// Whether every package has what it depends on, and none that it conflicts with.
+pub(super) fn check_relations(chosen: &[&Manifest]) -> Result<(), PlanError> {
+    for manifest in chosen {
+        for dependency in &manifest.depends {
+            let other = chosen.iter().find(|other| other.name == dependency.name);
+            if !other.is_some_and(|other| dependency.req.matches(&other.version)) {
+                let found = other.map_or_else(
+                    || format!("no package '{}'", dependency.name),
+                    |other| format!("'{}' {}", other.name, other.version),
+                );
+                let (package, dependency) = (manifest.name.clone(), dependency.clone());
+                return Err(PlanError::Dependency { package, dependency, found });
+            }
+        }
+        for conflict in &manifest.conflicts {
+            let clash = chosen
+                .iter()
+                .find(|other| other.name == conflict.name && conflict.req.matches(&other.version));
+            if let Some(other) = clash.filter(|other| other.name != manifest.name) {
+                return Err(PlanError::Conflict {
+                    package: manifest.name.clone(),
+                    conflict: conflict.clone(),
+                    other: other.name.clone(),
+                    version: other.version.clone(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The image's version: that of the package that gives it.
+pub(super) fn version(definition: &ImageDefinition, chosen: &[&Manifest]) -> Result<Version, PlanError> {
+    let package = &definition.version_of;
+    let found = chosen.iter().find(|manifest| manifest.name == *package);
+    let missing = || PlanError::Missing { image: definition.name.clone(), package: package.clone() };
+    found.map(|manifest| manifest.version.clone()).ok_or_else(missing)
+}
