@@ -8,6 +8,7 @@ pub mod error;
 pub mod graph;
 pub mod key;
 pub mod report;
+pub mod sandbox;
 pub mod settings;
 pub mod store;
 
