@@ -43,3 +43,4 @@ pub use medic_archive::Compression;
 pub use plan::PlanError;
 pub use progress::{Event, Reporter};
 pub use report::SizeTable;
+pub use run::RunError;

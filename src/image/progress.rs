@@ -61,6 +61,11 @@ pub enum Event<'a> {
         /// Layers in all.
         total: usize,
     },
+    /// A container or sandbox runs.
+    Started {
+        /// The container's id, or words.
+        name: &'a str,
+    },
     /// Something that the user should know.
     Warning {
         /// One line.

@@ -9,7 +9,6 @@ mod error;
 mod packages;
 mod programs;
 
-
 use medic_archive::Tree;
 use medic_model::image::ImageDefinition;
 use medic_model::{Arch, ImageName, Manifest, PackageName, Version};
