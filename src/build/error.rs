@@ -20,6 +20,20 @@ pub enum BuildError {
     /// The store cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A recipe names a build root that there is not.
+    #[error("recipes/build-roots.yaml has no root '{name}'; it has: {}", known.join(", "))]
+    UnknownRoot {
+        /// The name.
+        name: String,
+        /// The roots there are.
+        known: Vec<String>,
+    },
+    /// Something would have to be fetched, and may not be.
+    #[error("{what} is not in the store, and the network may not be used (--offline): run it once without")]
+    Offline {
+        /// What it is.
+        what: String,
+    },
     /// A program that the builder calls is not there.
     #[error(
         "'{program}' is not installed: it {purpose}. On Debian or Ubuntu: sudo apt-get install {package}"
@@ -63,7 +77,8 @@ impl BuildError {
     /// Which kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Definition(_) => ErrorKind::Definition,
+            Self::Definition(_) | Self::UnknownRoot { .. } => ErrorKind::Definition,
+            Self::Offline { .. } => ErrorKind::Fetch,
             Self::Components(failures) => {
                 failures.iter().map(|failure| failure.cause.kind()).min().unwrap_or(ErrorKind::Other)
             }

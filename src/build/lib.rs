@@ -5,9 +5,12 @@
 
 pub mod definitions;
 pub mod error;
+pub mod fetch;
 pub mod graph;
 pub mod key;
+mod log;
 pub mod report;
+pub mod root;
 pub mod sandbox;
 pub mod settings;
 pub mod store;
