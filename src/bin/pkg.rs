@@ -1,2 +1,31 @@
-//! `pkg`, the package manager.
-fn main() {}
+//! `pkg`, the package manager; `certificate` and the legacy commands by the name it is called by.
+
+use std::io::{BufWriter, IsTerminal, Write, stderr, stdin, stdout};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use medic_pkg::command::{World, run};
+
+fn main() -> ExitCode {
+    let mut out = BufWriter::new(stdout().lock());
+    let mut err = stderr();
+    let mut ask = ask;
+    let is_terminal = stdin().is_terminal() && stderr().is_terminal();
+    let world = World {
+        out: &mut out,
+        err: &mut err,
+        ask: if is_terminal { Some(&mut ask) } else { None },
+        now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+        pid: std::process::id(),
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let code = run(std::env::args_os().collect(), world);
+    let flushed = out.flush();
+    ExitCode::from(if code == 0 && flushed.is_err() { 1 } else { code })
+}
+
+fn ask(question: &str) -> bool {
+    let mut answer = String::new();
+    let asked = write!(stderr(), "{question} [y/N] ").and_then(|()| stdin().read_line(&mut answer));
+    asked.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+}

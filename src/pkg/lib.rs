@@ -1,1 +1,47 @@
 //! The package manager: plans, transactions, receipts, commands.
+//!
+//! A wish ([`operation`], [`sync`]) becomes a [`plan`] by looking only; a [`transaction`] carries the plan out, and
+//! whatever happens meanwhile (a kill, a full disk, a power cut), the old or the new state is what remains. [`verify`]
+//! compares what is there with the receipts; [`services`] tells the supervisor. [`command`] is the command line, which
+//! writes only where its caller says. [`certificate`] is `/boot/certificate`: the same program under another name.
+//!
+//! On disk, below the root (`/` unless told):
+//!
+//! ```text
+//! srv/system/lock                            held while something is changed; names its holder
+//! srv/system/journal/<id>.prepare|.commit    a transaction under way: to be undone, to be finished
+//! srv/system/receipts/<pkg>.json             what is installed; written last
+//! srv/system/versions/<pkg>/v<version>/      receipt.json, scripts/, settings/ of a version that is whole in the volume
+//! srv/system/bundle.json                     which bundle of the image /srv was reconciled with
+//! srv/software/<pkg>/v<version>/<arch>       a tree, or a relative link into usr/lib/medic-os
+//! srv/software/<pkg>/current, v<version>/default
+//! srv/scripts/<pkg>, srv/scripts/<pkg>/.old  scripts; edited ones that an upgrade replaced
+//! srv/settings/<pkg>, srv/settings/<pkg>/.new  settings; new defaults of edited ones
+//! …/.pkg-<id>-<n>.new|.old                   beside any of these, while a transaction runs
+//! ```
+//!
+//! Never: prints, prompts, reads the environment or the clock; follows a symbolic link below the root (except `srv`
+//! itself); overwrites a setting that the operator has edited; removes what it did not install, or storage unless it is
+//! told to.
+
+pub mod bundle;
+pub mod command;
+pub mod depends;
+pub mod error;
+pub mod installed;
+pub mod operation;
+pub mod paths;
+pub mod plan;
+pub mod reporter;
+pub mod root;
+pub mod services;
+pub mod sync;
+pub mod transaction;
+pub mod verify;
+
+#[cfg(test)]
+mod fixture;
+
+pub use error::Error;
+pub use reporter::{Event, Reporter};
+pub use root::Root;

@@ -25,8 +25,7 @@ pub fn write_durable(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileErr
     let (folder, name) = split(path)?;
     let aside = aside(name);
     folder.remove_file_if_there(&aside)?;
-    let written =
-        folder.write_new_durable(&aside, bytes, mode).and_then(|()| folder.rename(&aside, name));
+    let written = folder.write_new_durable(&aside, bytes, mode).and_then(|()| folder.rename(&aside, name));
     if let Err(error) = written {
         let _ = folder.remove_file_if_there(&aside);
         return Err(error);

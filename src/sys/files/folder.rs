@@ -250,7 +250,11 @@ impl Folder {
     ///
     /// # Errors
     /// The name is taken, or the file system has no such links.
-    pub fn make_second_name(&self, name: impl AsRef<OsStr>, second: impl AsRef<OsStr>) -> Result<(), FileError> {
+    pub fn make_second_name(
+        &self,
+        name: impl AsRef<OsStr>,
+        second: impl AsRef<OsStr>,
+    ) -> Result<(), FileError> {
         let linked = fs::linkat(&self.fd, name.as_ref(), &self.fd, second.as_ref(), AtFlags::empty());
         self.at("create", second, linked)
     }
@@ -270,8 +274,7 @@ impl Folder {
     /// It is missing, or this user may not give files away.
     pub fn set_owner(&self, name: impl AsRef<OsStr>, uid: u32, gid: u32) -> Result<(), FileError> {
         let (owner, group) = (fs::Uid::from_raw(uid), fs::Gid::from_raw(gid));
-        let set =
-            fs::chownat(&self.fd, name.as_ref(), Some(owner), Some(group), AtFlags::SYMLINK_NOFOLLOW);
+        let set = fs::chownat(&self.fd, name.as_ref(), Some(owner), Some(group), AtFlags::SYMLINK_NOFOLLOW);
         self.at("set the owner of", name, set)
     }
 
@@ -315,7 +318,12 @@ impl Folder {
     ///
     /// # Errors
     /// The name is missing; the folders are on different file systems.
-    pub fn move_to(&self, name: impl AsRef<OsStr>, to: &Self, new: impl AsRef<OsStr>) -> Result<(), FileError> {
+    pub fn move_to(
+        &self,
+        name: impl AsRef<OsStr>,
+        to: &Self,
+        new: impl AsRef<OsStr>,
+    ) -> Result<(), FileError> {
         self.at("move", &name, fs::renameat(&self.fd, name.as_ref(), &to.fd, new.as_ref()))
     }
 
@@ -369,7 +377,12 @@ impl Folder {
     ///
     /// # Errors
     /// The name is taken, there is no space, or the disk fails: a part of the file may be left.
-    pub fn write_new_durable(&self, name: impl AsRef<OsStr>, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    pub fn write_new_durable(
+        &self,
+        name: impl AsRef<OsStr>,
+        bytes: &[u8],
+        mode: u32,
+    ) -> Result<(), FileError> {
         let mut file = self.create_new(&name, mode)?;
         file.write_all(bytes).map_err(|error| FileError::new("write", self.path_of(&name), error))?;
         self.at("sync", name, fs::fsync(&file))

@@ -49,7 +49,8 @@ mod tests {
         let ways: [Way; 2] = [|f, p| folder_beneath(f, p), |f, p| part_by_part(f, p)];
         for way in ways {
             assert!(way(&folder, Path::new("a/b")).is_ok());
-            for (path, errno) in [("link/b", Errno::NOTDIR), ("a/out", Errno::NOTDIR), ("none", Errno::NOENT)] {
+            for (path, errno) in [("link/b", Errno::NOTDIR), ("a/out", Errno::NOTDIR), ("none", Errno::NOENT)]
+            {
                 assert_eq!(way(&folder, Path::new(path)).expect_err("refused"), errno, "{path}");
             }
             for path in ["..", "a/../..", "/"] {

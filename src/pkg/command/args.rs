@@ -1,0 +1,170 @@
+//! The command line as types. Their comments are the help text.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use medic_model::{PackageName, Version};
+
+/// The package manager of Medic OS images.
+///
+/// Every change is one transaction: killed at any instant, out of space or out of power, the next command or start finishes
+/// it or undoes it.
+#[derive(Debug, Parser)]
+#[command(name = "pkg", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub struct Pkg {
+    /// Work below this folder as if it were the root of the file system.
+    #[arg(long, global = true, value_name = "DIR", default_value = "/")]
+    pub root: PathBuf,
+    /// Write results as JSON on standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Fail when another pkg is at work, instead of waiting for it.
+    #[arg(long, global = true)]
+    pub no_wait: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Shown below the help; `docs/pkg.md` says more.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0   done, or nothing to do
+  1   the file system said no (not root, read-only, an input/output error)
+  2   wrong usage
+  3   verify: something differs from its receipt
+  4   no such package, version or file
+  5   refused: needs, conflicts, an older version, another machine
+  6   an archive, index, receipt or bundle is damaged or not to be trusted
+  7   not enough space
+  8   a package's script failed
+  9   a transaction is neither finished nor undone: the next command goes on with it
+  10  another pkg is at work (only with --no-wait)";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Install or upgrade packages, all of them or none.
+    Install(Install),
+    /// Remove packages: what they installed, if it was not edited; never their storage.
+    Remove(Remove),
+    /// Make a version current that is still there.
+    Use(Use),
+    /// Go back to the version that was current before.
+    Rollback(Rollback),
+    /// Reconcile /srv with the packages of the image; init does this at every start.
+    Sync(Sync),
+    /// List the installed packages.
+    List,
+    /// Tell about an installed package.
+    Info(One),
+    /// List what a package has installed.
+    Files(One),
+    /// Tell which package a path belongs to.
+    Owns(Owns),
+    /// Compare every file with its receipt.
+    Verify(Verify),
+}
+
+/// `pkg install`
+#[derive(Debug, Args)]
+pub struct Install {
+    /// Package archives.
+    #[arg(required = true, value_name = "FILE")]
+    pub packages: Vec<String>,
+    /// Put an older version in the place of a newer one.
+    #[arg(long)]
+    pub downgrade: bool,
+    /// Install again what is installed already.
+    #[arg(long)]
+    pub reinstall: bool,
+    /// How it is done.
+    #[command(flatten)]
+    pub change: Change,
+}
+
+/// What every command that changes something takes.
+#[derive(Debug, Args)]
+pub struct Change {
+    /// Show what would be done, and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub yes: bool,
+    /// How many seconds a package's script may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub script_timeout: u64,
+}
+
+/// `pkg remove`
+#[derive(Debug, Args)]
+pub struct Remove {
+    /// Packages.
+    #[arg(required = true, value_name = "NAME")]
+    pub packages: Vec<PackageName>,
+    /// Remove storage and edited settings, too.
+    #[arg(long)]
+    pub purge: bool,
+    /// Remove even what other packages need.
+    #[arg(long)]
+    pub force: bool,
+    /// How it is done.
+    #[command(flatten)]
+    pub change: Change,
+}
+
+/// `pkg use`
+#[derive(Debug, Args)]
+pub struct Use {
+    /// The package.
+    #[arg(value_name = "NAME")]
+    pub package: PackageName,
+    /// The version, as `pkg info` lists it.
+    pub version: Version,
+    /// How it is done.
+    #[command(flatten)]
+    pub change: Change,
+}
+
+/// `pkg rollback`
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// The package.
+    #[arg(value_name = "NAME")]
+    pub package: PackageName,
+    /// How it is done.
+    #[command(flatten)]
+    pub change: Change,
+}
+
+/// `pkg sync`
+#[derive(Debug, Args)]
+pub struct Sync {
+    /// How it is done.
+    #[command(flatten)]
+    pub change: Change,
+}
+
+/// A command about one package.
+#[derive(Debug, Args)]
+pub struct One {
+    /// The package.
+    #[arg(value_name = "NAME")]
+    pub package: PackageName,
+}
+
+/// `pkg owns`
+#[derive(Debug, Args)]
+pub struct Owns {
+    /// A path below /srv.
+    pub path: PathBuf,
+}
+
+/// `pkg verify`
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Packages; none is all.
+    #[arg(value_name = "NAME")]
+    pub packages: Vec<PackageName>,
+}

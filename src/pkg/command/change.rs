@@ -1,0 +1,195 @@
+//! The commands that change something: take the turn, plan, show or ask, carry out, tell the supervisor.
+
+use std::path::Path;
+use std::time::Duration;
+
+use medic_model::{PackageName, Version};
+use serde_json::json;
+
+use super::args::{self, Pkg};
+use super::{Failure, Voice, World, json};
+use crate::error::Error;
+use crate::operation::{self, Permissions};
+use crate::plan::{Plan, Step};
+use crate::root::Root;
+use crate::services::Supervisor;
+use crate::transaction::{Archive, Context, Materials, Session, Wait, carry_out};
+
+type Planned = Result<(Plan, Materials), Error>;
+
+pub(super) fn install(pkg: &Pkg, args: &args::Install, world: &mut World<'_>) -> Result<u8, Failure> {
+    let archives = args.packages.iter().map(|text| archive(text)).collect::<Result<Vec<_>, _>>()?;
+    let permissions = Permissions { downgrade: args.downgrade, reinstall: args.reinstall };
+    let now = world.now;
+    change(pkg, &args.change, world, |root, _| operation::install(root, archives, permissions, now))
+}
+
+fn archive(text: &str) -> Result<Archive, Error> {
+    let path = Path::new(text);
+    if !path.exists() {
+        let why = "no such file".to_owned();
+        return Err(Error::NoCandidate { text: text.to_owned(), why });
+    }
+    operation::open_archive(path, None)
+}
+
+pub(super) fn remove(pkg: &Pkg, args: &args::Remove, world: &mut World<'_>) -> Result<u8, Failure> {
+    change(pkg, &args.change, world, |root, _| {
+        let plan = operation::remove(root, &args.packages, args.purge, args.force)?;
+        Ok((plan, Materials::default()))
+    })
+}
+
+pub(super) fn switch(
+    pkg: &Pkg,
+    package: &PackageName,
+    version: Option<&Version>,
+    args: &args::Change,
+    world: &mut World<'_>,
+) -> Result<u8, Failure> {
+    let now = world.now;
+    change(pkg, args, world, |root, _| {
+        let version = match version {
+            Some(version) => version.clone(),
+            None => operation::rollback_target(root, package)?,
+        };
+        operation::switch(root, package, &version, now)
+    })
+}
+
+pub(super) fn sync(pkg: &Pkg, args: &args::Change, world: &mut World<'_>) -> Result<u8, Failure> {
+    // Nothing to do is the usual case, and must need neither lock nor a volume that can be written to.
+    if crate::sync::is_current(&Root::open(&pkg.root)?)? {
+        return nothing(pkg, world);
+    }
+    let now = world.now;
+    change(pkg, args, world, |root, voice| crate::sync::plan(root, now, voice))
+}
+
+fn nothing(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
+    if pkg.json {
+        json(world.out, &json!({ "changes": [] }))?;
+    } else {
+        let _ = writeln!(world.err, "Info: Nothing to do");
+    }
+    Ok(0)
+}
+
+fn change(
+    pkg: &Pkg,
+    args: &args::Change,
+    world: &mut World<'_>,
+    plan: impl FnOnce(&Root, &Voice<'_>) -> Planned,
+) -> Result<u8, Failure> {
+    let voice = Voice::new(world.err);
+    if args.dry_run {
+        let (plan, _) = plan(&Root::open(&pkg.root)?, &voice)?;
+        return show(pkg, &plan, world).map(|()| 0);
+    }
+    let holder = format!("PID {}", world.pid);
+    let wait = if pkg.no_wait { Wait::No } else { Wait::Yes };
+    let session = Session::begin(&pkg.root, &holder, wait, &voice)?;
+    let supervisor = Supervisor::find(session.root());
+    if let Some(supervisor) = supervisor.as_ref().filter(|_| session.has_recovered()) {
+        supervisor.read_anew(&voice);
+    }
+    let (plan, materials) = plan(session.root(), &voice)?;
+    if plan.is_empty() {
+        return nothing(pkg, world);
+    }
+    if !is_agreed(&plan, args, world.ask.as_deref_mut()) {
+        voice.info("Nothing was done");
+        return Ok(0);
+    }
+    let id = format!("{:x}-{:x}", world.now, world.pid);
+    let context = Context {
+        root: session.root(),
+        reporter: &voice,
+        now: world.now,
+        id: &id,
+        script_limit: Duration::from_secs(args.script_timeout),
+    };
+    if let Some(supervisor) = &supervisor {
+        supervisor.stop(&plan, &voice);
+    }
+    let done = carry_out(context, &plan, materials);
+    if let Some(supervisor) = &supervisor {
+        match &done {
+            Ok(()) => supervisor.tell(&plan.changes, &voice),
+            Err(_) => supervisor.read_anew(&voice),
+        }
+    }
+    done?;
+    if pkg.json {
+        json(world.out, &changes(&plan))?;
+    } else {
+        voice.success(&done_words(&plan));
+    }
+    Ok(0)
+}
+
+/// Removing is asked about when somebody is there to answer.
+fn is_agreed(plan: &Plan, args: &args::Change, ask: Option<&mut (dyn FnMut(&str) -> bool + '_)>) -> bool {
+    let removes = plan.changes.iter().any(|change| change.to.is_none());
+    match ask {
+        Some(ask) if removes && !args.yes => ask(&format!("{}?", plan.summary())),
+        _ => true,
+    }
+}
+
+fn done_words(plan: &Plan) -> String {
+    let mut words = plan.summary();
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    if words.is_empty() { "Finished".to_owned() } else { format!("{words}: finished") }
+}
+
+fn changes(plan: &Plan) -> serde_json::Value {
+    let changes: Vec<_> = plan
+        .changes
+        .iter()
+        .map(|change| json!({ "package": change.package, "from": change.from, "to": change.to }))
+        .collect();
+    let notices: Vec<_> =
+        plan.notices.iter().map(|n| json!({ "path": format!("/{}", n.path), "text": n.text })).collect();
+    json!({ "changes": changes, "notices": notices })
+}
+
+/// `--dry-run`: the steps, in the order in which they would be done.
+fn show(pkg: &Pkg, plan: &Plan, world: &mut World<'_>) -> Result<(), Failure> {
+    if pkg.json {
+        let value = serde_json::to_value(plan)
+            .map_err(|error| medic_model::DocumentError::whole("the plan", error))?;
+        return json(world.out, &value);
+    }
+    let mut text = String::new();
+    for change in &plan.changes {
+        text += &format!("{change}\n");
+    }
+    let bytes: u64 = plan.needs.iter().map(|need| need.bytes).sum();
+    text += &format!("takes up to {}\n", medic_model::ByteSize(bytes));
+    let lines = plan.before.iter().map(step).chain(
+        plan.scripts
+            .iter()
+            .map(|script| format!("run     the '{}' script of '{}'", script.script, script.package)),
+    );
+    for line in lines.chain(["decide".to_owned()]).chain(plan.after.iter().map(step)) {
+        text += &format!("  {line}\n");
+    }
+    for notice in &plan.notices {
+        text += &format!("/{} {}\n", notice.path, notice.text);
+    }
+    world.out.write_all(text.as_bytes()).map_err(|_| Failure::Output)
+}
+
+fn step(step: &Step) -> String {
+    let word = match step {
+        Step::Folder { .. } => "folder",
+        Step::Place { .. } => "place",
+        Step::Clear { .. } => "clear",
+        Step::Mode { .. } => "mode",
+        Step::Remove { .. } => "remove",
+    };
+    format!("{word:<7} /{}", step.path())
+}

@@ -1,0 +1,106 @@
+//! The command line: arguments to options, one call into the library, the result as text or JSON.
+
+pub mod args;
+mod change;
+mod legacy;
+mod query;
+mod voice;
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::path::Path;
+
+use clap::Parser as _;
+
+use crate::error::Error;
+use args::{Command, Pkg};
+pub use voice::Voice;
+
+/// What a program gives to a command: where it writes, and what only a program may look at.
+pub struct World<'a> {
+    /// Results.
+    pub out: &'a mut dyn Write,
+    /// Messages.
+    pub err: &'a mut (dyn Write + Send),
+    /// Asks a question that is answered with yes or no; none when nobody is there to answer.
+    pub ask: Option<&'a mut dyn FnMut(&str) -> bool>,
+    /// Seconds since 1970.
+    pub now: u64,
+    /// This process.
+    pub pid: u32,
+    /// How many threads may work at once.
+    pub threads: usize,
+}
+
+/// How a command failed: an error of the library, or results that could not be written.
+pub(crate) enum Failure {
+    Error(Error),
+    Output,
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+/// Runs what `args` say (the program's own name first) and gives the exit code.
+pub fn run(args: Vec<OsString>, mut world: World<'_>) -> u8 {
+    let name = args.first().map(|name| Path::new(name).file_name().unwrap_or_default().to_owned());
+    let args = match legacy::translate(name.as_deref().unwrap_or(OsStr::new("pkg")), args) {
+        Ok(args) => args,
+        Err(usage) => {
+            let _ = writeln!(world.err, "{usage}");
+            return legacy::USAGE;
+        }
+    };
+    match Pkg::try_parse_from(args) {
+        Ok(pkg) => finish(dispatch(&pkg, &mut world), world.err),
+        Err(error) => usage(&error, &mut world),
+    }
+}
+
+fn usage(error: &clap::Error, world: &mut World<'_>) -> u8 {
+    // Help and version are what was asked for; the rest is a mistake.
+    if error.use_stderr() {
+        let _ = write!(world.err, "{error}");
+        2
+    } else {
+        let _ = write!(world.out, "{error}");
+        0
+    }
+}
+
+fn finish(result: Result<u8, Failure>, err: &mut dyn Write) -> u8 {
+    match result {
+        Ok(code) => code,
+        Err(Failure::Error(error)) => {
+            let _ = writeln!(err, "Fatal: {error}");
+            error.exit_code()
+        }
+        // Whoever read the results has closed the pipe: `pkg files x | head` is no failure of ours to tell about.
+        Err(Failure::Output) => 1,
+    }
+}
+
+fn dispatch(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
+    match &pkg.command {
+        Command::Install(install) => change::install(pkg, install, world),
+        Command::Remove(remove) => change::remove(pkg, remove, world),
+        Command::Use(switch) => {
+            change::switch(pkg, &switch.package, Some(&switch.version), &switch.change, world)
+        }
+        Command::Rollback(back) => change::switch(pkg, &back.package, None, &back.change, world),
+        Command::Sync(sync) => change::sync(pkg, &sync.change, world),
+        Command::List => query::list(pkg, world),
+        Command::Info(one) => query::info(pkg, &one.package, world),
+        Command::Files(one) => query::files(pkg, &one.package, world),
+        Command::Owns(owns) => query::owns(pkg, &owns.path, world),
+        Command::Verify(verify) => query::verify(pkg, &verify.packages, world),
+    }
+}
+
+/// Writes a value as one line of JSON.
+pub(crate) fn json(out: &mut dyn Write, value: &serde_json::Value) -> Result<(), Failure> {
+    writeln!(out, "{value}").map_err(|_| Failure::Output)
+}

@@ -1,0 +1,202 @@
+//! The commands that only look. They take no lock: receipts are replaced whole.
+
+use std::path::{Component, Path};
+
+use medic_model::manifest::Entry;
+use medic_model::receipt::Origin;
+use medic_model::{ByteSize, PackageName, RelPath};
+use serde_json::json;
+
+use super::args::Pkg;
+use super::{Failure, World, json};
+use crate::error::Error;
+use crate::root::Root;
+use crate::{installed, operation, verify};
+
+/// The exit code of `pkg verify` when something differs.
+const DIFFERS: u8 = 3;
+
+pub(super) fn list(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
+    let briefs = installed::briefs(&Root::open(&pkg.root)?)?;
+    if pkg.json {
+        let list: Vec<_> = briefs
+            .iter()
+            .map(|b| json!({ "name": b.name, "version": b.version, "arch": b.arch, "summary": b.summary }))
+            .collect();
+        return json(world.out, &json!(list)).map(|()| 0);
+    }
+    let width = |text: fn(&installed::Brief) -> usize| briefs.iter().map(text).max().unwrap_or(0);
+    let name = width(|brief| brief.name.as_str().len());
+    let version = width(|brief| brief.version.as_str().len());
+    for brief in &briefs {
+        line(world, &format!("{:name$}  {:version$}  {}", brief.name, brief.version, brief.summary))?;
+    }
+    Ok(0)
+}
+
+fn line(world: &mut World<'_>, text: &str) -> Result<(), Failure> {
+    writeln!(world.out, "{text}").map_err(|_| Failure::Output)
+}
+
+pub(super) fn info(pkg: &Pkg, package: &PackageName, world: &mut World<'_>) -> Result<u8, Failure> {
+    let root = Root::open(&pkg.root)?;
+    let receipt = installed::required(&root, package)?;
+    let manifest = &receipt.manifest;
+    let versions: Vec<String> =
+        installed::versions(&root, package)?.iter().map(|present| present.version.to_string()).collect();
+    let (origin, sha256) = match &receipt.origin {
+        Origin::Bundle => ("the image".to_owned(), None),
+        Origin::Archive { sha256, location } => (location.clone(), Some(*sha256)),
+    };
+    let texts = |list: &[medic_model::Dependency]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let services: Vec<String> = manifest.services.keys().map(ToString::to_string).collect();
+    if pkg.json {
+        let value = json!({
+            "name": manifest.name, "version": manifest.version, "arch": manifest.arch,
+            "summary": manifest.summary, "licence": manifest.licence,
+            "origin": { "from": if sha256.is_some() { "archive" } else { "bundle" }, "location": origin, "sha256": sha256 },
+            "installed_at": receipt.installed_at, "previous": receipt.previous, "versions": versions,
+            "size": manifest.installed_size(), "entries": manifest.entries.len(),
+            "depends": texts(&manifest.depends), "conflicts": texts(&manifest.conflicts),
+            "services": services,
+            "components": manifest.provenance.components,
+        });
+        return json(world.out, &value).map(|()| 0);
+    }
+    let size = format!("{} in {} entries", ByteSize(manifest.installed_size()), manifest.entries.len());
+    let components: Vec<String> =
+        manifest.provenance.components.iter().map(|c| format!("{} {}", c.name, c.version)).collect();
+    let fields = [
+        ("Name", manifest.name.to_string()),
+        ("Version", manifest.version.to_string()),
+        ("Architecture", manifest.arch.to_string()),
+        ("Summary", manifest.summary.clone()),
+        ("Licence", manifest.licence.clone()),
+        ("From", origin),
+        ("Size", size),
+        ("Needs", texts(&manifest.depends).join(", ")),
+        ("Conflicts", texts(&manifest.conflicts).join(", ")),
+        ("Services", services.join(", ")),
+        ("Components", components.join(", ")),
+        ("Versions here", versions.join(", ")),
+    ];
+    for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
+        line(world, &format!("{name:<14}{value}"))?;
+    }
+    Ok(0)
+}
+
+pub(super) fn files(pkg: &Pkg, package: &PackageName, world: &mut World<'_>) -> Result<u8, Failure> {
+    let receipt = installed::required(&Root::open(&pkg.root)?, package)?;
+    if pkg.json {
+        let value = serde_json::to_value(&receipt.manifest.entries)
+            .map_err(|error| medic_model::DocumentError::whole("the receipt", error))?;
+        return json(world.out, &value).map(|()| 0);
+    }
+    for entry in &receipt.manifest.entries {
+        match entry {
+            Entry::Directory { path, .. } => line(world, &format!("/{path}/"))?,
+            Entry::File { path, .. } => line(world, &format!("/{path}"))?,
+            Entry::Link { path, target } => line(world, &format!("/{path} -> {target}"))?,
+        }
+    }
+    Ok(0)
+}
+
+pub(super) fn owns(pkg: &Pkg, path: &Path, world: &mut World<'_>) -> Result<u8, Failure> {
+    let root = Root::open(&pkg.root)?;
+    let asked = below(&pkg.root, path).ok_or_else(|| {
+        Error::Usage(format!("'{}' is not a path below '{}'", path.display(), pkg.root.display()))
+    })?;
+    let asked = resolve_version(&root, asked)?;
+    let Some((package, listed)) = operation::owner(&root, &asked)? else {
+        let why = "no installed package has it".to_owned();
+        return Err(Error::NoCandidate { text: path.display().to_string(), why }.into());
+    };
+    if pkg.json {
+        return json(
+            world.out,
+            &json!({ "path": format!("/{asked}"), "package": package, "listed": listed }),
+        )
+        .map(|()| 0);
+    }
+    let note = if listed { "" } else { " (in its folder, but not brought by it)" };
+    line(world, &format!("{package}{note}")).map(|()| 0)
+}
+
+/// A path as it is below the root, by its text alone.
+fn below(root: &Path, path: &Path) -> Option<RelPath> {
+    let inside = path.strip_prefix(root).or_else(|_| path.strip_prefix("/")).unwrap_or(path);
+    let mut parts: Vec<&str> = Vec::new();
+    for part in inside.components() {
+        match part {
+            Component::Normal(name) => parts.push(name.to_str()?),
+            Component::ParentDir => parts.pop().map(drop)?,
+            _ => {}
+        }
+    }
+    parts.join("/").parse().ok()
+}
+
+/// `…/current/default/…` as the version and architecture that it stands for.
+fn resolve_version(root: &Root, path: RelPath) -> Result<RelPath, Error> {
+    let mut resolved: Option<RelPath> = None;
+    for part in path.parts() {
+        let next = match &resolved {
+            Some(base) => crate::paths::path(format!("{base}/{part}")),
+            None => crate::paths::path(part.to_owned()),
+        };
+        let target = match (part, next.parent()) {
+            ("current" | "default", Some(parent)) => {
+                root.read_link(&next)?.and_then(|target| parent.join(&target.parse().ok()?).ok())
+            }
+            _ => None,
+        };
+        resolved = Some(target.unwrap_or(next));
+    }
+    Ok(resolved.unwrap_or(path))
+}
+
+pub(super) fn verify(pkg: &Pkg, packages: &[PackageName], world: &mut World<'_>) -> Result<u8, Failure> {
+    let root = Root::open(&pkg.root)?;
+    let names = if packages.is_empty() { installed::names(&root)? } else { packages.to_vec() };
+    let (mut damaged, mut reports) = (false, Vec::new());
+    for name in names {
+        let receipt = installed::required(&root, &name)?;
+        let report = verify::verify(&pkg.root, &receipt, world.threads)?;
+        damaged |= report.is_damaged();
+        if !pkg.json {
+            for finding in &report.findings {
+                line(world, &format!("/{}: {}", finding.path, finding.what))?;
+            }
+        }
+        reports.push((name, receipt.manifest.version, report));
+    }
+    if pkg.json {
+        let packages: Vec<_> = reports.iter().map(report).collect();
+        json(world.out, &json!({ "packages": packages, "damaged": damaged }))?;
+    } else {
+        let checked: usize = reports.iter().map(|(_, _, report)| report.checked).sum();
+        let state = if damaged { "damage was found" } else { "no damage" };
+        let _ = writeln!(world.err, "Info: {} packages, {checked} entries: {state}", reports.len());
+    }
+    Ok(if damaged { DIFFERS } else { 0 })
+}
+
+fn report(
+    (name, version, report): &(PackageName, medic_model::Version, verify::Report),
+) -> serde_json::Value {
+    let findings: Vec<_> = report
+        .findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "path": format!("/{}", finding.path),
+                "finding": finding.what.word(),
+                "damage": finding.what.is_damage(),
+                "message": finding.what.to_string(),
+            })
+        })
+        .collect();
+    json!({ "name": name, "version": version, "checked": report.checked, "findings": findings })
+}

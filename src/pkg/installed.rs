@@ -1,0 +1,149 @@
+//! What is installed, by its receipts; and what of it is in the volume.
+
+use std::collections::BTreeMap;
+
+use medic_model::document::MAX_DOCUMENT;
+use medic_model::{Arch, DocumentError, PackageName, Receipt, RelPath, Version, layout};
+use serde::Deserialize;
+
+use crate::error::Error;
+use crate::paths;
+use crate::plan::{Look, Observed};
+use crate::root::Root;
+
+const LIMIT: u64 = MAX_DOCUMENT as u64;
+
+/// Every installed package. A receipt that cannot be read is an error that names it.
+///
+/// # Errors
+/// A receipt cannot be read or understood.
+pub fn all(root: &Root) -> Result<BTreeMap<PackageName, Receipt>, Error> {
+    let mut all = BTreeMap::new();
+    for name in names(root)? {
+        if let Some(receipt) = one(root, &name)? {
+            all.insert(name, receipt);
+        }
+    }
+    Ok(all)
+}
+
+/// The names of all installed packages, ascending.
+///
+/// # Errors
+/// The folder cannot be listed.
+pub fn names(root: &Root) -> Result<Vec<PackageName>, Error> {
+    let names = root.names(&paths::receipts())?;
+    Ok(names.iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect())
+}
+
+/// A package's receipt; none when it is not installed.
+///
+/// # Errors
+/// It cannot be read or understood, or is another package's.
+pub fn one(root: &Root, package: &PackageName) -> Result<Option<Receipt>, Error> {
+    let receipt = read(root, &layout::receipt(package))?;
+    match receipt {
+        Some(receipt) if receipt.manifest.name != *package => {
+            let file = root.path_of(&layout::receipt(package)).display().to_string();
+            let text = format!("it is the receipt of '{}'", receipt.manifest.name);
+            Err(DocumentError::whole(&file, text).into())
+        }
+        receipt => Ok(receipt),
+    }
+}
+
+/// As [`one`], but an error when it is not installed.
+///
+/// # Errors
+/// [`Error::NotInstalled`], and as [`one`].
+pub fn required(root: &Root, package: &PackageName) -> Result<Receipt, Error> {
+    one(root, package)?.ok_or_else(|| Error::NotInstalled { package: package.clone() })
+}
+
+fn read(root: &Root, path: &RelPath) -> Result<Option<Receipt>, Error> {
+    match root.read(path, LIMIT)? {
+        Some(text) => Ok(Some(Receipt::from_json(&root.path_of(path).display().to_string(), &text)?)),
+        None => Ok(None),
+    }
+}
+
+/// What `pkg list` shows of a package, without reading what it installed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Brief {
+    /// The package.
+    pub name: PackageName,
+    /// Its version.
+    pub version: Version,
+    /// What it runs on.
+    pub arch: Arch,
+    /// One line for people.
+    pub summary: String,
+}
+
+/// Every installed package in brief, ascending by name.
+///
+/// # Errors
+/// A receipt cannot be read or understood.
+pub fn briefs(root: &Root) -> Result<Vec<Brief>, Error> {
+    #[derive(Deserialize)]
+    struct Outline {
+        manifest: Brief,
+    }
+    let mut briefs = Vec::new();
+    for name in names(root)? {
+        let path = layout::receipt(&name);
+        if let Some(text) = root.read(&path, LIMIT)? {
+            let file = root.path_of(&path).display().to_string();
+            briefs.push(medic_model::document::from_json::<Outline>(&file, &text)?.manifest);
+        }
+    }
+    Ok(briefs)
+}
+
+/// A version of a package that is in the volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Present {
+    /// The version.
+    pub version: Version,
+    /// What it runs on.
+    pub arch: Arch,
+    /// Whether it is whole in the volume; else its tree is a link into the image.
+    pub whole: bool,
+}
+
+/// The versions of a package whose software is in the volume, ascending.
+///
+/// # Errors
+/// A folder cannot be listed.
+pub fn versions(root: &Root, package: &PackageName) -> Result<Vec<Present>, Error> {
+    let mut present = Vec::new();
+    for version in version_names(root, &layout::software(package))? {
+        for arch in Arch::ALL {
+            let whole = match root.look(&layout::software_tree(package, &version, arch))? {
+                Observed::Folder => kept_receipt(root, package, &version)?.is_some(),
+                Observed::Link(target) if target == paths::bundle_target(package, &version, arch) => false,
+                _ => continue,
+            };
+            present.push(Present { version: version.clone(), arch, whole });
+        }
+    }
+    present.sort_by(|a, b| a.version.cmp(&b.version));
+    Ok(present)
+}
+
+/// The versions that a folder has as `v<version>`, unsorted.
+///
+/// # Errors
+/// The folder cannot be listed.
+pub fn version_names(root: &Root, folder: &RelPath) -> Result<Vec<Version>, Error> {
+    let names = root.names(folder)?;
+    Ok(names.iter().filter_map(|name| name.strip_prefix('v')?.parse().ok()).collect())
+}
+
+/// The receipt of a version that is whole in the volume, current or not.
+///
+/// # Errors
+/// It cannot be read or understood.
+pub fn kept_receipt(root: &Root, package: &PackageName, version: &Version) -> Result<Option<Receipt>, Error> {
+    read(root, &paths::path(format!("{}/receipt.json", paths::version(package, version))))
+}

@@ -1,0 +1,9 @@
+//! The real `pkg` on real trees in folders of their own: what an operator sees, and what is left when things go wrong.
+
+mod faults;
+mod install;
+mod remove;
+mod support;
+mod sync;
+mod turns;
+mod verify;
