@@ -29,9 +29,12 @@ pub enum Command {
     #[command(subcommand)]
     Store(Store),
     /// Carry connections into a sandbox: a part of `run`
-    #[command(name = "__forward", hide = true)]
+    #[command(name = FORWARD, hide = true)]
     Forward(Forward),
 }
+
+/// The hidden command that a sandbox is started by.
+pub const FORWARD: &str = "__forward";
 
 const BUILD_IMAGE_EXAMPLES: &str = "Examples:
   cargo xtask build-image nginx                       build, write target/images/nginx-x64.oci.tar, load into Docker
@@ -121,9 +124,6 @@ pub enum Store {
 /// `__forward`.
 #[derive(Debug, Args)]
 pub struct Forward {
-    /// Pairs of an inherited listening socket and the port inside: FD=PORT
-    #[arg(long = "listen-fd", value_name = "FD=PORT")]
-    pub listen: Vec<String>,
     /// What is started in the sandbox
     #[arg(last = true, required = true)]
     pub command: Vec<std::ffi::OsString>,

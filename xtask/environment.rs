@@ -32,8 +32,8 @@ pub struct Environment {
     pub workspace: PathBuf,
     /// The store's folder.
     pub store: PathBuf,
-    /// Directories or addresses with sources by digest.
-    pub mirrors: Vec<String>,
+    /// Folders and addresses with sources by digest, with spaces between them.
+    pub mirrors: String,
     /// Debian mirrors that take the place of apt's.
     pub debian_mirrors: Vec<String>,
     /// The Docker daemon's address.
@@ -55,6 +55,10 @@ pub enum EnvironmentError {
     #[error("there is no place for the store: neither MEDIC_OS_STORE, XDG_CACHE_HOME nor HOME is set")]
     #[diagnostic(help("set MEDIC_OS_STORE to a folder on a disk with 8 GB free"))]
     NoStore,
+    /// apt's configuration cannot be read.
+    #[error("apt's configuration, which names the Debian mirror, cannot be read: {0}")]
+    #[diagnostic(help("set MEDIC_OS_DEBIAN_MIRROR to the address of a Debian mirror"))]
+    Apt(std::io::Error),
 }
 
 fn words(name: &str) -> Vec<String> {
@@ -80,7 +84,9 @@ fn workspace() -> Result<PathBuf, EnvironmentError> {
 
 fn store() -> Result<PathBuf, EnvironmentError> {
     let cache = || folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")));
-    let store = folder(STORE).or_else(|| cache().map(|cache| cache.join("medic-os"))).ok_or(EnvironmentError::NoStore)?;
+    let store = folder(STORE)
+        .or_else(|| cache().map(|cache| cache.join("medic-os")))
+        .ok_or(EnvironmentError::NoStore)?;
     Ok(std::path::absolute(&store).unwrap_or(store))
 }
 
@@ -90,7 +96,7 @@ impl Environment {
         Ok(Self {
             workspace: workspace()?,
             store: store()?,
-            mirrors: words(MIRRORS),
+            mirrors: env::var(MIRRORS).unwrap_or_default(),
             debian_mirrors: words(DEBIAN_MIRROR),
             docker_host: env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()),
             cargo_home: folder("CARGO_HOME").or_else(|| folder("HOME").map(|home| home.join(".cargo"))),

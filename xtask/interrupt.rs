@@ -17,7 +17,9 @@ pub fn install() {
             STOP.store(true, Ordering::Relaxed);
         } else {
             end_children();
-            crate::progress::say_last("interrupted: what is done is kept in the store; run it again to go on");
+            crate::progress::say_last(
+                "interrupted: what is done is kept in the store; run it again to go on",
+            );
             std::process::exit(EXIT_CODE);
         }
     }));
@@ -36,7 +38,10 @@ fn end_children() {
     for task in tasks.flatten() {
         let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
         for child in children.split_whitespace().filter_map(|child| child.parse().ok()) {
-            drop(nix::sys::signal::kill(nix::unistd::Pid::from_raw(child), nix::sys::signal::Signal::SIGTERM));
+            drop(nix::sys::signal::kill(
+                nix::unistd::Pid::from_raw(child),
+                nix::sys::signal::Signal::SIGTERM,
+            ));
         }
     }
 }

@@ -1,0 +1,8 @@
+//! One file a command: arguments to settings, one call into the libraries, the result shown.
+
+pub mod build_image;
+pub mod build_package;
+pub mod run;
+pub mod store;
+
+mod context;

@@ -1,0 +1,176 @@
+//! `build-image`: from recipes to an image, to every place that was asked for.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use medic_image::docker::Absent;
+use medic_image::{AssembleSettings, Compression, Connection, Docker, Image, PackageArchive, assemble};
+use medic_model::ImageName;
+use medic_model::image::ImageDefinition;
+
+use super::context::Context;
+use crate::arguments::{BuildImage, Output};
+use crate::failure::Failure;
+use crate::git::Revision;
+use crate::progress::ImageProgress;
+use crate::table;
+
+/// The version of the JSON answer's shape.
+const FORMAT: u32 = 1;
+
+/// An image that was built, with the archive that holds it.
+pub struct BuiltImage {
+    /// The image.
+    pub image: Image,
+    /// The archive that is always written.
+    pub archive: PathBuf,
+    /// Whether anything was done: compiled, packed, assembled or written.
+    pub fresh: bool,
+}
+
+/// What became of the outputs.
+#[derive(Debug, Default)]
+struct Done {
+    /// Whether any of them had to be written.
+    fresh: bool,
+    /// The tags that Docker has, where it was an output and answered.
+    loaded: Option<Vec<String>>,
+    /// Lines for people.
+    lines: Vec<String>,
+}
+
+/// Builds the image and writes `target/images/<image>-<arch>.oci.tar`.
+pub fn build(context: &Context, name: &ImageName) -> Result<BuiltImage, Failure> {
+    let definition = context.image(name)?;
+    let packages = context.packages(&definition.packages)?;
+    let built = packages.iter().any(|package| package.fresh);
+    let archives: Vec<_> = packages
+        .iter()
+        .map(|package| PackageArchive { path: package.archive.clone(), sha256: package.sha256 })
+        .collect();
+    let image = assembled(context, &definition, &archives)?;
+    let archive =
+        context.environment.workspace.join(format!("target/images/{name}-{}.oci.tar", context.arch));
+    let written = image.write_archive(&archive)?;
+    let fresh = built || image.fresh || !written.unchanged;
+    Ok(BuiltImage { image, archive, fresh })
+}
+
+fn assembled(
+    context: &Context,
+    definition: &ImageDefinition,
+    archives: &[PackageArchive],
+) -> Result<Image, Failure> {
+    let revision = Revision::of(&context.environment.workspace);
+    let settings = AssembleSettings {
+        store: context.environment.store.clone(),
+        arch: context.arch,
+        compression: Compression::Gzip,
+        created: revision.committed.unwrap_or(0),
+        revision: revision.commit,
+        source: Some(revision.source),
+        jobs: context.jobs,
+    };
+    Ok(assemble(definition, archives, &settings, &ImageProgress(&*context.screen))?)
+}
+
+/// What came of giving the image to Docker.
+pub enum Loaded {
+    /// The daemon has it.
+    Ready {
+        /// The daemon.
+        docker: Docker,
+        /// Whether it had to be sent.
+        fresh: bool,
+    },
+    /// No daemon answers.
+    Absent(Absent),
+}
+
+/// Gives the image to Docker, unless it has it already or no daemon answers.
+pub fn load(context: &Context, built: &BuiltImage) -> Result<Loaded, Failure> {
+    match Docker::connect(context.environment.docker_host.as_deref())? {
+        Connection::Absent(absent) => Ok(Loaded::Absent(absent)),
+        Connection::Ready(docker) => {
+            let fresh = docker.provide(&built.image, &built.archive, &ImageProgress(&*context.screen))?;
+            Ok(Loaded::Ready { docker, fresh })
+        }
+    }
+}
+
+/// Carries the command out.
+pub fn build_image(arguments: &BuildImage) -> Result<(), Failure> {
+    let context = Context::new(&arguments.options)?;
+    let built = build(&context, &arguments.image)?;
+    let done = outputs(&context, &built, &arguments.outputs)?;
+    let fresh = built.fresh || done.fresh;
+    if arguments.json {
+        return Ok(writeln!(std::io::stdout(), "{}", json(&context, &built, &done, fresh))?);
+    }
+    let mut text = table::render(&built.image.table());
+    let state = if fresh { "built" } else { "up to date, nothing was done" };
+    text.push_str(&format!("{} {} ({}): {state}\n", built.image.name, built.image.version, context.arch));
+    text.push_str(&format!("  {}\n", built.image.manifest.digest.oci()));
+    for line in &done.lines {
+        text.push_str(&format!("  {line}\n"));
+    }
+    Ok(write!(std::io::stdout(), "{text}")?)
+}
+
+fn outputs(context: &Context, built: &BuiltImage, outputs: &[Output]) -> Result<Done, Failure> {
+    let mut done = Done::default();
+    if outputs.is_empty() {
+        done.lines.push(format!("archive: {}", context.shown(&built.archive)));
+        into_docker(context, built, false, &mut done)?;
+    }
+    for output in outputs {
+        match output {
+            Output::Docker => into_docker(context, built, true, &mut done)?,
+            Output::Archive(path) => {
+                done.fresh |= !built.image.write_archive(path)?.unchanged;
+                done.lines.push(format!("archive: {}", path.display()));
+            }
+            Output::Oci(path) => {
+                done.fresh |= !built.image.write_layout(path)?.unchanged;
+                done.lines.push(format!("OCI layout: {}", path.display()));
+            }
+        }
+    }
+    Ok(done)
+}
+
+fn into_docker(context: &Context, built: &BuiltImage, wanted: bool, done: &mut Done) -> Result<(), Failure> {
+    match load(context, built)? {
+        Loaded::Ready { fresh, .. } => {
+            let tags = built.image.tags();
+            done.fresh |= fresh;
+            done.lines.push(format!("Docker: {}", tags.join(", ")));
+            done.loaded = Some(tags.into());
+            Ok(())
+        }
+        Loaded::Absent(absent) if wanted => Err(Failure::NoDaemon(absent)),
+        Loaded::Absent(absent) => {
+            done.lines.push(format!("{absent}; the image is in {}", context.shown(&built.archive)));
+            Ok(())
+        }
+    }
+}
+
+fn json(context: &Context, built: &BuiltImage, done: &Done, fresh: bool) -> serde_json::Value {
+    let table = built.image.table();
+    let mut answer = serde_json::json!({
+        "format": FORMAT,
+        "image": built.image.name,
+        "version": built.image.version,
+        "arch": context.arch,
+        "digest": built.image.manifest.digest.oci(),
+        "archive": built.archive,
+        "fresh": fresh,
+        "compressed_size": table.compressed,
+        "layers": table.rows,
+    });
+    if let Some(tags) = &done.loaded {
+        answer["loaded"] = serde_json::json!(tags);
+    }
+    answer
+}

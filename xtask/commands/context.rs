@@ -1,0 +1,96 @@
+//! What every building command starts from: the environment read, the settings made, a screen to show progress on.
+
+use std::num::NonZero;
+use std::path::Path;
+
+use medic_build::definitions::Definitions;
+use medic_build::fetch::{self, Access, Mirror};
+use medic_build::{BuildError, BuiltPackage, Settings, build_packages};
+use medic_model::image::ImageDefinition;
+use medic_model::{Arch, ImageName, PackageName};
+
+use crate::arguments::BuildOptions;
+use crate::environment::{Environment, EnvironmentError};
+use crate::failure::Failure;
+use crate::progress::{BuildProgress, Screen, screen};
+
+/// Where apt keeps the addresses of the machine's Debian mirrors.
+const APT: &str = "/etc/apt";
+
+/// What a building command starts from.
+pub struct Context {
+    /// What the environment says.
+    pub environment: Environment,
+    /// What is built for.
+    pub arch: Arch,
+    /// How much may be done at once.
+    pub jobs: NonZero<u32>,
+    /// Where progress is shown.
+    pub screen: Box<dyn Screen>,
+    settings: Settings,
+}
+
+impl Context {
+    /// Reads the environment and makes the settings.
+    pub fn new(options: &BuildOptions) -> Result<Self, Failure> {
+        let environment = Environment::read()?;
+        let arch = options.arch.or_else(Arch::host).ok_or_else(|| {
+            Failure::Usage(
+                "this machine is neither x64 nor arm64: say what to build for with --arch".to_owned(),
+            )
+        })?;
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let jobs = options.jobs.map_or(processors, usize::from).max(1);
+        let settings = Settings {
+            workspace: environment.workspace.clone(),
+            store: environment.store.clone(),
+            arch,
+            jobs,
+            offline: options.offline,
+            access: access(&environment, options.offline)?,
+            command_line: command_line(),
+        };
+        let jobs = u32::try_from(jobs).ok().and_then(NonZero::new).unwrap_or(NonZero::<u32>::MIN);
+        Ok(Self { screen: screen(environment.no_color), environment, arch, jobs, settings })
+    }
+
+    /// An image's definition.
+    pub fn image(&self, name: &ImageName) -> Result<ImageDefinition, Failure> {
+        Ok(Definitions::new(&self.environment.workspace).image(name).map_err(BuildError::from)?)
+    }
+
+    /// Builds packages, or finds them in the store.
+    pub fn packages(&self, names: &[PackageName]) -> Result<Vec<BuiltPackage>, Failure> {
+        Ok(build_packages(&self.settings, names, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// A path as people like to read it: relative to the folder they are in where it is below it.
+    pub fn shown(&self, path: &Path) -> String {
+        let here = std::env::current_dir().unwrap_or_default();
+        path.strip_prefix(&here).unwrap_or(path).display().to_string()
+    }
+}
+
+fn access(environment: &Environment, offline: bool) -> Result<Access, EnvironmentError> {
+    let debian = if environment.debian_mirrors.is_empty() {
+        fetch::apt::mirrors(Path::new(APT)).map_err(EnvironmentError::Apt)?
+    } else {
+        environment.debian_mirrors.clone()
+    };
+    Ok(Access {
+        workspace: environment.workspace.clone(),
+        mirrors: Mirror::parse_list(&environment.mirrors),
+        debian,
+        cargo_home: environment.cargo_home.clone(),
+        proxy: fetch::Proxy::System,
+        programs: fetch::Programs::default(),
+        offline,
+        user_agent: concat!("medic-os/", env!("CARGO_PKG_VERSION")).to_owned(),
+    })
+}
+
+/// `cargo xtask build-image nginx`: this program as its user called it, for another builder that waits for it.
+fn command_line() -> String {
+    let arguments = std::env::args().skip(1);
+    ["cargo xtask".to_owned()].into_iter().chain(arguments).collect::<Vec<_>>().join(" ")
+}

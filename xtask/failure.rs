@@ -1,0 +1,163 @@
+//! Why a command failed, as its user sees it, and the exit code it ends with (docs/exit-codes.md).
+
+use std::error::Error;
+use std::io::{IsTerminal, Write};
+
+use medic_build::definitions::DefinitionError;
+use medic_build::{BuildError, ErrorKind};
+use medic_image::docker::Absent;
+use medic_image::run::RunError;
+use medic_image::{DockerError, ImageError};
+use medic_model::DocumentError;
+
+use crate::environment::{Environment, EnvironmentError};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The environment lacks something.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// Packages could not be built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// An image could not be made, or written.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// Docker refused, or went away.
+    #[error(transparent)]
+    Docker(#[from] DockerError),
+    /// Docker was asked for, and no daemon answers.
+    #[error("{0}: start one, or do without '--output docker' and '--detach'")]
+    NoDaemon(Absent),
+    /// The arguments contradict each other.
+    #[error("{0}")]
+    Usage(String),
+    /// The image could not be run.
+    #[error(transparent)]
+    Run(RunError),
+    /// The container ended with this code.
+    #[error("the container ended with exit code {0}")]
+    Container(i32),
+    /// The result could not be written to standard output.
+    #[error("standard output cannot be written: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl Failure {
+    /// The exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Build(error) => match error.kind() {
+                ErrorKind::Definition => 3,
+                ErrorKind::Fetch => 4,
+                ErrorKind::Step => 5,
+                ErrorKind::Store => 6,
+                ErrorKind::MissingProgram => 8,
+                ErrorKind::Other => 1,
+            },
+            Self::Image(error) | Self::Run(RunError::Image(error)) => image_exit_code(error),
+            Self::Run(RunError::NoBubblewrap) => 8,
+            Self::Run(RunError::Docker(_)) => 7,
+            Self::Run(_) => 1,
+            Self::Docker(_) | Self::NoDaemon(_) => 7,
+            Self::Usage(_) => 2,
+            Self::Container(code) => u8::try_from(*code).unwrap_or(1),
+            Self::Environment(_) | Self::Output(_) => 1,
+        }
+    }
+
+    fn document(&self) -> Option<&DocumentError> {
+        match self {
+            Self::Build(BuildError::Definition(error)) => match &**error {
+                DefinitionError::Document(error) => Some(error),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Self::Environment(error) => miette::Diagnostic::help(error).map(|help| help.to_string()),
+            _ => None,
+        }
+    }
+
+    /// Shows it on standard error: what failed, why, the place in a document, what to do.
+    pub fn show(&self) {
+        let mut text = format!("{}: {self}\n", heading());
+        let mut source = self.source();
+        let mut said = self.to_string();
+        while let Some(error) = source {
+            let because = error.to_string();
+            // A transparent error says the same again, and some libraries repeat their cause in their own text.
+            if !said.contains(&because) {
+                text.push_str(&format!("  because: {because}\n"));
+            }
+            said = because;
+            source = error.source();
+        }
+        if let Some(excerpt) = self.document().and_then(excerpt) {
+            text.push_str(&excerpt);
+        }
+        if let Some(help) = self.help() {
+            text.push_str(&format!("  help: {help}\n"));
+        }
+        // Nothing can be done for a user whose standard error is gone.
+        drop(write!(std::io::stderr(), "{text}"));
+    }
+}
+
+fn image_exit_code(error: &ImageError) -> u8 {
+    match error {
+        ImageError::Plan(_) => 3,
+        _ => 6,
+    }
+}
+
+fn heading() -> &'static str {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || !std::io::stderr().is_terminal();
+    if plain { "error" } else { "\x1b[1;31merror\x1b[0m" }
+}
+
+/// The faulty line of a document with its neighbours and a mark below the column.
+fn excerpt(error: &DocumentError) -> Option<String> {
+    // Documents are named relative to the workspace, which need not be the folder that the command was started in.
+    let workspace = Environment::read().map(|environment| environment.workspace).unwrap_or_default();
+    let text = std::fs::read_to_string(workspace.join(&error.file)).ok()?;
+    let lines: Vec<&str> = text.lines().collect();
+    let at = error.line.checked_sub(1).filter(|at| *at < lines.len())?;
+    let mut excerpt = String::new();
+    for (index, line) in lines.iter().enumerate().skip(at.saturating_sub(2)).take(3.min(at + 1)) {
+        excerpt.push_str(&format!("  {:>4} | {line}\n", index + 1));
+    }
+    excerpt.push_str(&format!("       | {}^\n", " ".repeat(error.column.saturating_sub(1))));
+    Some(excerpt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_faulty_line_is_shown_with_a_mark() {
+        let error = DocumentError {
+            file: concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml").to_owned(),
+            line: 2,
+            column: 8,
+            message: String::new(),
+        };
+        let shown = excerpt(&error).expect("the file is there");
+        assert_eq!(shown, "     1 | [package]\n     2 | name = \"xtask\"\n       |        ^\n");
+    }
+
+    #[test]
+    fn exit_codes_are_documented() {
+        let documented = include_str!("../docs/exit-codes.md");
+        for failure in [Failure::Usage(String::new()), Failure::Environment(EnvironmentError::NoStore)] {
+            assert!(documented.contains(&format!("| {} |", failure.exit_code())));
+        }
+    }
+}
