@@ -100,7 +100,6 @@ impl ImageError {
     /// The error of this operation on this path, with a full disk told apart.
     pub(crate) fn file(operation: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
-        let source = kernels(source);
         if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
             Self::Full { operation, path, source }
         } else {
@@ -129,15 +128,5 @@ impl ImageError {
             }
             source => Self::Tree { what: what.to_owned(), source },
         }
-    }
-}
-
-/// What the kernel said, without the path that fs-err adds: it is said once.
-fn kernels(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|inner| inner.source()?.downcast_ref::<io::Error>());
-    match inner.map(|inner| (inner.raw_os_error(), inner.kind())) {
-        Some((Some(number), _)) => io::Error::from_raw_os_error(number),
-        Some((None, kind)) if kind != io::ErrorKind::Other => kind.into(),
-        _ => error,
     }
 }

@@ -5,13 +5,13 @@ use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use fs_err as fs;
 use medic_archive::compress::Compressor;
 use medic_archive::package::Limits;
 use medic_archive::tree::Tree;
 use medic_archive::{Compressed, Compression, DirectorySink, PackageReader};
 use medic_model::{ByteSize, Manifest, Sha256};
 use serde::{Deserialize, Serialize};
+use std::fs;
 
 use crate::assemble::PackageArchive;
 use crate::error::ImageError;
@@ -81,9 +81,9 @@ impl<'a> Package<'a> {
     }
 
     fn make(&self, maker: &Maker<'_>) -> Result<Layer, ImageError> {
-        let unpacked = maker.scratch.path().join(self.archive.sha256.to_string());
-        fs::create_dir(&unpacked).map_err(ImageError::on("make the folder", &unpacked))?;
-        let mtime = self.unpack(&unpacked)?;
+        let parent = maker.scratch.path();
+        let unpacked = tempfile::tempdir_in(parent).map_err(ImageError::on("make a folder in", parent))?;
+        let mtime = self.unpack(unpacked.path())?;
         let json = serde_json::to_vec(&self.manifest)
             .map_err(|source| ImageError::Json { document: "manifest of a package", source })?;
         let content = LayerContent::Package {
@@ -91,14 +91,12 @@ impl<'a> Package<'a> {
             version: self.manifest.version.clone(),
         };
         let in_words = |source| ImageError::Tree { what: content.words(), source };
-        let tree = package_tree(&self.manifest, json, &unpacked).map_err(in_words)?;
+        let tree = package_tree(&self.manifest, json, unpacked.path()).map_err(in_words)?;
         let layer = maker.write(content.clone(), &tree, mtime)?;
         let record = Record { manifest: self.manifest.clone(), layer: layer.clone() };
         maker
             .store
             .write_json(&maker.store.package(self.archive.sha256, &form(maker.compression)), &record)?;
-        // Early, since the next package may need the space; the scratch folder's end removes what this could not.
-        drop(fs::remove_dir_all(&unpacked));
         Ok(layer)
     }
 
@@ -180,7 +178,7 @@ impl Maker<'_> {
 
     fn compress(
         &self,
-        file: std::fs::File,
+        file: fs::File,
         path: &Path,
         content: &LayerContent,
         tree: &Tree,

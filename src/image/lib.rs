@@ -21,6 +21,8 @@
 //! tmp/                                        what is being written; renamed into place when whole
 //! ```
 //!
+//! Every operation on a file goes through an error of [`ImageError`] that names it, so the standard library's own are used.
+//!
 //! Never: prints, reads the environment or the clock, leaves half a file under its final name, uses bytes whose digest it
 //! has not checked, or writes outside the store and the paths it is given.
 

@@ -3,11 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use fs_err as fs;
 use medic_model::Sha256;
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::fs;
 
 use crate::error::ImageError;
 

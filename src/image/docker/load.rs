@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bollard::query_parameters::{ImportImageOptions, TagImageOptions};
 use bytes::Bytes;
-use fs_err as fs;
 use futures_util::{StreamExt as _, stream};
+use std::fs;
 
 use super::{Docker, DockerError};
 use crate::progress::{Event, Reporter};

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
-use fs_err as fs;
 use medic_archive::digest::{DigestReader, of_bytes};
 use medic_archive::writer::{TarError, TarWriter};
 use medic_model::{RelPath, Sha256};
 use serde::{Deserialize, Serialize};
+use std::fs;
 
 use super::{OCI_LAYOUT, descriptor, index};
 use crate::assemble::{Image, Written};

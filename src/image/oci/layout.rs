@@ -3,8 +3,8 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use fs_err as fs;
 use medic_archive::digest::DigestReader;
+use std::fs;
 
 use super::documents::{Descriptor, ImageIndex};
 use super::{OCI_LAYOUT, REF_NAME, descriptor, index};

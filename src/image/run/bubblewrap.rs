@@ -16,8 +16,8 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use fs_err as fs;
 use medic_model::Arch;
+use std::fs;
 
 use super::handover::{Handover, MAX_PORTS, READY};
 use super::root::Root;

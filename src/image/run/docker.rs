@@ -12,8 +12,8 @@ use bollard::query_parameters::{
     AttachContainerOptions, CreateContainerOptions, InspectContainerOptions, RemoveContainerOptions,
     StartContainerOptions, StopContainerOptions,
 };
-use fs_err as fs;
 use futures_util::StreamExt as _;
+use std::fs;
 
 use super::{GRACE_SECONDS, Log, RunError, RunSettings, SRV, StopFlag, Stream, Volume};
 use crate::assemble::Image;

@@ -3,10 +3,10 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use fs_err as fs;
 use medic_archive::Compression;
 use medic_archive::digest::DigestReader;
 use rustix::fs::{FlockOperation, flock};
+use std::fs;
 
 use crate::assemble::Image;
 use crate::error::ImageError;
