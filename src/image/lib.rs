@@ -3,7 +3,7 @@
 //! | module | what it is for |
 //! | --- | --- |
 //! | [`plan`] | an image definition and its packages' manifests become a value: trees, configuration, conflicts |
-//! | [`assemble`] | the plan is carried out: layers are made or taken from the store, documents are digested |
+//! | [`mod@assemble`] | the plan is carried out: layers are made or taken from the store, documents are digested |
 //! | [`oci`] | the OCI image layout, as a folder or as one archive that Docker loads too |
 //! | [`docker`] | the Docker API: load, ask, run |
 //! | [`run`] | starting an image: in Docker, or with bubblewrap where there is no daemon |

@@ -66,6 +66,15 @@ pub enum DockerError {
         /// Why.
         source: io::Error,
     },
+    /// The daemon is too old for the image's layers.
+    #[error(
+        "the Docker daemon at {host} cannot read layers compressed with zstd (Docker 23 and newer can): build the image with \
+         gzip, or upgrade Docker"
+    )]
+    Zstd {
+        /// The daemon.
+        host: String,
+    },
     /// The daemon took the archive, and has not got the image.
     #[error(
         "the Docker daemon at {host} took the image's archive, but '{tag}' is not the image that was sent: see the daemon's log"

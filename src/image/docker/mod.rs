@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bollard::errors::Error as Bollard;
 use bollard::{API_DEFAULT_VERSION, ClientVersion};
+use medic_archive::Compression;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::assemble::Image;
@@ -22,6 +23,8 @@ pub use error::DockerError;
 const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
 /// The oldest API that is spoken: that of Docker 20.10.
 const OLDEST: ClientVersion = ClientVersion { major_version: 1, minor_version: 41 };
+/// The API of Docker 23, the first that reads layers compressed with zstd.
+const ZSTD: ClientVersion = ClientVersion { major_version: 1, minor_version: 42 };
 /// How long a daemon may take to say which version it is.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long any other answer may take: a daemon unpacks a large image before it answers.
@@ -125,6 +128,9 @@ impl Docker {
         }
         if !missing {
             return Ok(false);
+        }
+        if image.compression == Compression::Zstd && self.client.client_version() < ZSTD {
+            return Err(DockerError::Zstd { host: self.host.clone() });
         }
         self.load(archive, &tags, reporter)?;
         match self.has_image(&tags[0], image)? {

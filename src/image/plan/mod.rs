@@ -9,6 +9,9 @@ mod error;
 mod packages;
 mod programs;
 
+#[cfg(test)]
+mod tests;
+
 use medic_archive::Tree;
 use medic_model::image::ImageDefinition;
 use medic_model::{Arch, ImageName, Manifest, PackageName, Version};

@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use medic_image::{Compression, ImageError, assemble};
 use medic_model::ByteSize;
-use support::{EPOCH, Heard, IMAGE, Maker, Tiny, definition, done, has, init_package, listing, settings};
+use support::{
+    EPOCH, Heard, IMAGE, Maker, Tiny, definition, done, has, init_package, listing, note, settings,
+};
 
 /// The digest of a whole folder.
 fn folder_digest(folder: &Path) -> String {
@@ -48,7 +50,7 @@ fn nothing_is_made_twice() {
         assemble(&definition(IMAGE), &tiny.packages, &settings(&tiny.store()), &heard).expect("assembled");
     let written = again.write_archive(&path).expect("written");
     let time = started.elapsed();
-    println!("assembling and writing with nothing changed: {time:?}");
+    note(&format!("assembling and writing with nothing changed: {time:?}"));
     assert!(!again.fresh && written.unchanged);
     assert_eq!(heard.all(), "");
     assert_eq!(again.manifest, image.manifest);
@@ -56,6 +58,25 @@ fn nothing_is_made_twice() {
     assert_eq!(folder_digest(&tiny.store()), before);
     // 0.1 s is the promise; a busy machine gets some air.
     assert!(time.as_millis() < 500, "{time:?}");
+}
+
+#[test]
+fn several_at_once_in_one_store_make_the_same() {
+    let tiny = Tiny::new();
+    let path = tiny.folder.path().join("tiny.tar");
+    let images: Vec<_> = std::thread::scope(|scope| {
+        let make = || {
+            let image = tiny.image();
+            image.write_archive(&path).expect("written");
+            image.write_layout(&tiny.folder.path().join("layout")).expect("written");
+            image.manifest
+        };
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(make)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert!(images.iter().all(|manifest| *manifest == images[0].clone()));
+    assert!(tiny.image().write_archive(&path).is_ok());
+    assert_eq!(left_over(tiny.folder.path()), "");
 }
 
 #[test]

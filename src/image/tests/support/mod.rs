@@ -255,7 +255,13 @@ pub fn has(program: &str) -> bool {
 
 pub fn skip(why: &str) {
     assert!(std::env::var_os("MEDIC_OS_NO_SKIP").is_none(), "{why}, and MEDIC_OS_NO_SKIP is set");
-    println!("SKIPPED: {why}");
+    note(&format!("SKIPPED: {why}"));
+}
+
+/// A word for who reads a test's output.
+#[expect(clippy::print_stdout, reason = "a test's output is for people")]
+pub fn note(words: &str) {
+    println!("{words}");
 }
 
 /// Everything below a folder by its path, as text that can be compared.
