@@ -3,10 +3,13 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use medic_archive::upstream::UnpackError;
 use medic_model::ComponentName;
 
 use crate::definitions::DefinitionError;
-use crate::store::StoreError;
+use crate::fetch::FetchError;
+use crate::package::PackageError;
+use crate::store::{StoreError, is_full};
 
 /// Why a build failed.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +31,28 @@ pub enum BuildError {
         /// The roots there are.
         known: Vec<String>,
     },
+    /// A recipe asks for a program that its build root has not.
+    #[error(
+        "recipes/{component}/recipe.yaml: 'tools' names '{tool}', which the build root '{root}' does not have: add the \
+         Debian package that has it to recipes/build-roots.yaml"
+    )]
+    NoTool {
+        /// The component.
+        component: ComponentName,
+        /// The program.
+        tool: String,
+        /// The build root.
+        root: String,
+    },
+    /// A package's parts do not fit together, or cannot be packed.
+    #[error(transparent)]
+    Package(#[from] Box<PackageError>),
+    /// A source could not be had.
+    #[error(transparent)]
+    Fetch(FetchError),
+    /// A source is an archive that is damaged or hostile.
+    #[error(transparent)]
+    Unpack(#[from] Box<UnpackError>),
     /// Something would have to be fetched, and may not be.
     #[error("{what} is not in the store, and the network may not be used (--offline): run it once without")]
     Offline {
@@ -56,6 +81,29 @@ pub enum BuildError {
     },
 }
 
+impl From<PackageError> for BuildError {
+    fn from(error: PackageError) -> Self {
+        Self::Package(Box::new(error))
+    }
+}
+
+impl From<FetchError> for BuildError {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Disk { path, source, .. } if is_full(&source) => {
+                StoreError::new("write", path, source).into()
+            }
+            error => Self::Fetch(error),
+        }
+    }
+}
+
+impl From<UnpackError> for BuildError {
+    fn from(error: UnpackError) -> Self {
+        Self::Unpack(Box::new(error))
+    }
+}
+
 /// What a failure means for whoever called: `docs/exit-codes.md` has a number for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ErrorKind {
@@ -77,14 +125,17 @@ impl BuildError {
     /// Which kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Definition(_) | Self::UnknownRoot { .. } => ErrorKind::Definition,
-            Self::Offline { .. } => ErrorKind::Fetch,
+            Self::Definition(_) | Self::UnknownRoot { .. } | Self::NoTool { .. } => ErrorKind::Definition,
+            Self::Package(error) if matches!(**error, PackageError::Definition { .. }) => {
+                ErrorKind::Definition
+            }
+            Self::Offline { .. } | Self::Fetch(_) | Self::Unpack(_) => ErrorKind::Fetch,
             Self::Components(failures) => {
                 failures.iter().map(|failure| failure.cause.kind()).min().unwrap_or(ErrorKind::Other)
             }
             Self::Store(_) => ErrorKind::Store,
             Self::MissingProgram { .. } => ErrorKind::MissingProgram,
-            Self::Environment { .. } => ErrorKind::Other,
+            Self::Environment { .. } | Self::Package(_) => ErrorKind::Other,
         }
     }
 }

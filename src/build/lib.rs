@@ -1,20 +1,55 @@
 //! Recipe to package: fetch, sandbox, graph, action keys, store.
 //!
+//! | module | what it is for |
+//! | --- | --- |
+//! | [`definitions`] | recipes, packages and images of a workspace, read as they are needed |
+//! | [`graph`], [`schedule`] | which component needs which; what is built side by side |
+//! | [`key`] | everything that can influence a result, and its digest |
+//! | [`fetch`] | sources by digest |
+//! | [`root`], [`toolchain`] | what steps see at `/` and `/toolchain` |
+//! | [`sandbox`] | where steps run, as a plan, and what carries it out |
+//! | [`component`] | one component: sources laid out, steps run, result checked |
+//! | [`package`] | components, scripts and settings as an archive |
+//! | [`store`] | where all of it is kept |
+//! | [`operation`] | all of it, in one call |
+//!
+//! On disk it owns the store, a folder that the caller names and that may be deleted at any time:
+//!
+//! ```text
+//! lock                               who builds: one at a time
+//! sources/sha256/<digest>            fetched files
+//! partial/                           begun downloads
+//! results/<action key>.json          a component's result: its inputs, and the digest of its tree; written last
+//! trees/<digest>/                    a component's tree: modes 0644 and 0755, links relative, one modification time
+//! packages/<package key>/            <name>-v<version>-<arch>.pkg.tar.zst and package.json
+//! roots/<digest>/                    a build root: tree/, and root.json with the Debian packages it is made of
+//! toolchains/<digest>/               zig/, and cache-<digest>/ with the C library compiled
+//! logs/<component>/<action key>.log  what the steps wrote, with a heading for each
+//! work/                              what is being made; removed by the next builder
+//! ```
+//!
 //! Never: prints, prompts, reads the environment or the home folder; runs a build step with a network; puts anything into
-//! the store that is not whole; trusts a result by its name when its record is damaged.
+//! the store that is not whole; trusts a result by its name when its record is damaged; follows a link that a step made.
 
+pub mod component;
 pub mod definitions;
 pub mod error;
 pub mod fetch;
 pub mod graph;
 pub mod key;
 mod log;
+pub mod operation;
+pub mod package;
 pub mod report;
 pub mod root;
 pub mod sandbox;
+pub mod schedule;
 pub mod settings;
 pub mod store;
+pub mod toolchain;
 
 pub use error::{BuildError, ErrorKind};
+pub use operation::{BuiltComponent, build_components, build_packages};
+pub use package::BuiltPackage;
 pub use report::{Event, Reporter};
 pub use settings::Settings;

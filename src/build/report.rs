@@ -5,6 +5,8 @@ use std::time::SystemTime;
 
 use medic_model::{ComponentName, PackageName, Version};
 
+use crate::fetch;
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -26,6 +28,8 @@ pub enum Event {
         /// The others.
         open: usize,
     },
+    /// Something of a source that is fetched.
+    Fetch(fetch::Event),
     /// Something of a component.
     Component {
         /// The component.

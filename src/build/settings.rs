@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use medic_model::Arch;
 
+use crate::fetch::Access;
+
 /// What a build is told from outside: the library reads no environment itself.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -17,6 +19,15 @@ pub struct Settings {
     pub jobs: usize,
     /// Whether nothing may be fetched.
     pub offline: bool,
+    /// Where sources may be had.
+    pub access: Access,
     /// How this program was called, for another builder that must wait.
     pub command_line: String,
+}
+
+impl Settings {
+    /// Whether nothing may be fetched, whichever of the two says so.
+    pub(crate) fn is_offline(&self) -> bool {
+        self.offline || self.access.offline
+    }
 }

@@ -12,7 +12,7 @@ use medic_model::image::ImageDefinition;
 use medic_model::package::PackageDefinition;
 use medic_model::recipe::Recipe;
 use medic_model::roots::{BuildRoots, Toolchain};
-use medic_model::{ComponentName, DocumentError, ImageName, PackageName};
+use medic_model::{ComponentName, DocumentError, ImageName, PackageName, RelPath};
 
 use crate::error::BuildError;
 use locate::locate;
@@ -174,6 +174,15 @@ impl Definitions {
                 .map_err(|error| self.at_mention(error, &package_file(&package.name), "components"))?;
         }
         self.recipes(package.components.iter().cloned())
+    }
+
+    /// That `key` of a recipe names a file that is not beside it.
+    pub fn missing_file(&self, name: &ComponentName, key: &str, path: &RelPath) -> DefinitionError {
+        let file = recipe_file(name);
+        let text = std::fs::read_to_string(self.root.join(&file)).unwrap_or_default();
+        let (line, column) = locate(&text, key, path.as_str());
+        let message = format!("'{key}' names '{path}', but there is no file recipes/{name}/{path}");
+        DocumentError { file, line, column, message }.into()
     }
 
     /// An unknown name as an error at the place in `file` that mentions it below `key`; another error as it is.

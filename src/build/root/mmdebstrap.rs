@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use medic_model::roots::BuildRoot;
@@ -231,8 +231,8 @@ mod tests {
             remove: Vec::new(),
         };
         let none = |mirrors: &Mirrors| {
-            let work = PathBuf::from("/nonexistent");
-            make(&definition, mirrors, &work, &work, |_| Ok(Vec::new()))
+            let work = Path::new("/nonexistent");
+            make(&definition, mirrors, work, work, |_| Ok(Vec::new()))
                 .expect_err("nothing to ask")
                 .to_string()
         };

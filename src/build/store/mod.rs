@@ -139,7 +139,8 @@ pub fn read_record<T: serde::de::DeserializeOwned>(path: &Path, reporter: &dyn R
         .ok()
 }
 
-fn warn_of_damage(reporter: &dyn Reporter, path: &Path, why: &str) {
+/// Says that something in the store cannot be used and is made again.
+pub fn warn_of_damage(reporter: &dyn Reporter, path: &Path, why: &str) {
     let message = format!("'{}' in the store is damaged ({why}): it is made again", path.display());
     reporter.report(Event::Warning(message));
 }

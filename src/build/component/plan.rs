@@ -1,0 +1,97 @@
+//! What is run for a component, and in which sandboxes. Pure.
+
+use medic_model::RelPath;
+
+use super::{Bench, Build};
+use crate::sandbox::{Limits, Mount, SandboxPlan};
+
+/// One program run for a component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Shown while it runs, and heading its part of the log.
+    pub name: String,
+    /// The shell text.
+    pub script: String,
+    /// What it is given, as `$1` and so on.
+    pub arguments: Vec<String>,
+    /// Whether what was built may no longer be changed: a test looks at it only.
+    pub read_only_result: bool,
+    /// Whether it is the recipe's own first one: the sources are as it will find them.
+    pub first_of_recipe: bool,
+}
+
+impl Step {
+    /// The file that the shell reads it from: the shell names it, with the line, in its own errors.
+    pub fn file_name(&self, number: usize) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || "._+-".contains(c) { c } else { '-' };
+        let name: String = self.name.chars().map(plain).take(40).collect();
+        format!("{number:02}-{name}")
+    }
+}
+
+const PATCH: &str = "patch -p1 --fuzz=0 --batch --no-backup-if-mismatch --input=\"$1\"\n";
+/// Run in the sandbox too: what the steps left may hold links that lead anywhere.
+const LICENCES: &str =
+    "folder=$1\nshift\nmkdir -p \"$folder\"\nfor text do cp -- \"$text\" \"$folder/\"; done\n";
+
+/// Everything that is run, in order: patches, the recipe's steps, the copying of licence texts, the test.
+pub fn steps(build: &Build<'_>) -> Vec<Step> {
+    let recipe = build.recipe;
+    let patches = recipe.patches.iter().map(patch);
+    let own = recipe.steps.iter().enumerate().map(|(index, step)| Step {
+        first_of_recipe: index == 0,
+        ..plain(step.name.clone(), step.run.clone())
+    });
+    let test = recipe.test.iter().filter(|_| build.test);
+    let test = test.map(|run| Step { read_only_result: true, ..plain("test".to_owned(), run.clone()) });
+    patches.chain(own).chain(licences(build)).chain(test).collect()
+}
+
+fn plain(name: String, script: String) -> Step {
+    Step { name, script, arguments: Vec::new(), read_only_result: false, first_of_recipe: false }
+}
+
+fn patch(path: &RelPath) -> Step {
+    let arguments = vec![format!("/patches/{path}")];
+    Step { arguments, ..plain(format!("patch {path}"), PATCH.to_owned()) }
+}
+
+fn licences(build: &Build<'_>) -> Option<Step> {
+    let recipe = build.recipe;
+    if recipe.licence_files.is_empty() {
+        return None;
+    }
+    let prefix = crate::sandbox::environment::prefix(&recipe.name);
+    let folder = format!("/build/out{prefix}/share/licenses/{}", recipe.name);
+    let texts = recipe.licence_files.iter().map(|path| format!("/build/src/{path}"));
+    let arguments = [folder].into_iter().chain(texts).collect();
+    Some(Step { arguments, ..plain("licences".to_owned(), LICENCES.to_owned()) })
+}
+
+/// The sandbox of a step.
+pub fn sandbox(build: &Build<'_>, bench: &Bench, number: usize, step: &Step) -> SandboxPlan {
+    let mut mounts = vec![
+        Mount::read_only(&build.toolchain.zig, "/toolchain/zig"),
+        Mount::read_only(&build.toolchain.wrappers, "/toolchain/bin"),
+        Mount::read_only(&bench.sysroot, "/sysroot"),
+        Mount::read_only(&bench.patches, "/patches"),
+        Mount::read_only(&bench.steps, "/steps"),
+        Mount::writable(&bench.build, "/build"),
+        Mount::read_only(&bench.files, "/build/files"),
+    ];
+    mounts.extend(build.needs.iter().map(|(need, tree)| Mount::read_only(tree, format!("/sysroot/{need}"))));
+    if step.read_only_result {
+        mounts.push(Mount::read_only(&bench.out, "/build/out"));
+    }
+    let mut environment = build.inputs.environment.clone();
+    environment.insert("JOBS".to_owned(), build.jobs.to_string());
+    let shell = ["/bin/sh".to_owned(), "-eu".to_owned(), format!("/steps/{}", step.file_name(number))];
+    SandboxPlan {
+        root: build.root.tree.clone(),
+        mounts,
+        environment,
+        folder: "/build/src".to_owned(),
+        arguments: shell.into_iter().chain(step.arguments.clone()).collect(),
+        limits: Limits::default(),
+    }
+}

@@ -1,0 +1,131 @@
+//! What a package holds, as a tree in the form of `/srv`.
+
+use std::path::Path;
+
+use medic_archive::tree::{Node, RUNNABLE, Tree, TreeError};
+use medic_model::{RelPath, layout};
+
+use super::{PackageError, Part, Source, is_folder, manifest};
+use crate::error::BuildError;
+
+/// A package's own files: small, and read each time.
+#[derive(Debug)]
+pub struct Own {
+    /// `scripts/`, everything in it made runnable.
+    pub scripts: Tree,
+    /// `settings/`
+    pub settings: Tree,
+}
+
+/// A package's own files, checked against its services.
+///
+/// # Errors
+/// They cannot be read; a service has no `run` script, or the other way round.
+pub fn own(source: &Source<'_>) -> Result<Own, BuildError> {
+    let mut scripts = scan_if_there(source, &source.folder.join("scripts"))?;
+    make_runnable(&mut scripts).map_err(of_tree(source))?;
+    check_services(source, &scripts)?;
+    Ok(Own { scripts, settings: scan_if_there(source, &source.folder.join("settings"))? })
+}
+
+/// The whole package.
+///
+/// # Errors
+/// Two inputs bring the same path; `exclude` names what is not there; the disk.
+pub fn whole(source: &Source<'_>, own: Own) -> Result<Tree, BuildError> {
+    let name = &source.definition.name;
+    let mut trees = Vec::new();
+    for part in &source.components {
+        trees.push(Tree::scan(&part.tree).map_err(of_tree(source))?);
+    }
+    check_exclude(source, &trees)?;
+    let software = layout::software_tree(name, &manifest::version(source)?, source.arch);
+    let mut whole = Tree::new();
+    for (part, tree) in source.components.iter().zip(trees) {
+        graft(&mut whole, &software, without(tree, &source.definition.exclude))
+            .map_err(conflict(source, part))?;
+    }
+    for (home, tree) in [(layout::scripts(name), own.scripts), (layout::settings(name), own.settings)] {
+        graft(&mut whole, &home, tree).map_err(of_tree(source))?;
+    }
+    Ok(whole)
+}
+
+fn graft(whole: &mut Tree, home: &RelPath, tree: Tree) -> Result<(), TreeError> {
+    if tree.is_empty() { Ok(()) } else { whole.graft(Some(home), tree) }
+}
+
+fn scan_if_there(source: &Source<'_>, folder: &Path) -> Result<Tree, BuildError> {
+    if folder.is_dir() { Ok(Tree::scan(folder).map_err(of_tree(source))?) } else { Ok(Tree::new()) }
+}
+
+/// A script that is not runnable in a checkout (a file system without that bit, a forgotten chmod) is one all the same.
+fn make_runnable(scripts: &mut Tree) -> Result<(), TreeError> {
+    let paths: Vec<RelPath> = scripts.iter().map(|(path, _)| path.clone()).collect();
+    for path in paths {
+        if let Some(Node::File { size, content, .. }) = scripts.get(&path).cloned() {
+            scripts.remove(&path);
+            scripts.insert(path, Node::File { mode: RUNNABLE, size, content })?;
+        }
+    }
+    Ok(())
+}
+
+fn check_services(source: &Source<'_>, scripts: &Tree) -> Result<(), PackageError> {
+    let fault =
+        |message| Err(PackageError::Definition { package: source.definition.name.to_string(), message });
+    let run = |path: &RelPath| path.as_str().strip_prefix("run/").map(str::to_owned);
+    let scripts: Vec<String> =
+        scripts.iter().filter_map(|(path, node)| run(path).filter(|_| !is_folder(node))).collect();
+    let services = &source.definition.services;
+    if let Some(service) =
+        services.keys().find(|service| !scripts.iter().any(|script| script == service.as_str()))
+    {
+        return fault(format!("the service '{service}' has no script: add scripts/run/{service}"));
+    }
+    match scripts.iter().find(|script| !services.keys().any(|service| service.as_str() == *script)) {
+        Some(script) => fault(format!(
+            "scripts/run/{script} belongs to no service: add '{script}' to 'services', or remove the script"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// What is left out must be there: else it is a mistake in writing, and what was meant is shipped.
+fn check_exclude(source: &Source<'_>, trees: &[Tree]) -> Result<(), PackageError> {
+    let absent = |path: &&RelPath| !trees.iter().any(|tree| tree.get(path).is_some());
+    match source.definition.exclude.iter().find(absent) {
+        None => Ok(()),
+        Some(path) => Err(PackageError::Definition {
+            package: source.definition.name.to_string(),
+            message: format!("'exclude' names '{path}', which no component of the package has"),
+        }),
+    }
+}
+
+fn without(mut tree: Tree, exclude: &[RelPath]) -> Tree {
+    let left_out = |path: &RelPath| exclude.iter().any(|out| path == out || path.below(out).is_some());
+    let paths: Vec<RelPath> = tree.iter().map(|(path, _)| path.clone()).filter(left_out).collect();
+    for path in paths {
+        tree.remove(&path);
+    }
+    tree
+}
+
+fn of_tree(source: &Source<'_>) -> impl Fn(TreeError) -> PackageError {
+    let package = source.definition.name.to_string();
+    move |source| PackageError::Tree { package: package.clone(), source }
+}
+
+fn conflict(source: &Source<'_>, part: &Part<'_>) -> impl Fn(TreeError) -> PackageError {
+    let (package, component) = (source.definition.name.to_string(), part.recipe.name.clone());
+    move |error| match error {
+        TreeError::Conflict { path } => PackageError::Definition {
+            package: package.clone(),
+            message: format!(
+                "the component '{component}' brings '{path}', which a component before it brings too: 'exclude' it"
+            ),
+        },
+        source => PackageError::Tree { package: package.clone(), source },
+    }
+}

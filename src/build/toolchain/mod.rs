@@ -1,0 +1,233 @@
+//! The C and C++ toolchain: Zig out of its pinned wheel, and our wrappers around it.
+
+mod warm;
+
+use std::path::{Path, PathBuf};
+
+use medic_archive::tree::{Content, Node, Tree};
+use medic_archive::upstream;
+use medic_model::recipe::{FileSource, Location};
+use medic_model::roots::ToolchainSource;
+use medic_model::{Arch, RelPath, Sha256};
+use serde::Serialize;
+
+use crate::definitions::Definitions;
+use crate::error::BuildError;
+use crate::fetch;
+use crate::key::digest_of;
+use crate::report::{Event, Preparation, Reporter};
+use crate::store::{Store, StoreError, make_folder};
+
+pub use warm::warm;
+
+/// Raised when the toolchain comes to be laid out differently.
+const FORMAT: u32 = 1;
+/// Where the compiler stands in its folder of the store.
+const ZIG: &str = "zig";
+
+/// What the toolchain is, before anything of it is fetched.
+#[derive(Debug, Clone)]
+pub struct ToolchainPlan {
+    /// The distribution.
+    pub source: FileSource,
+    /// The folder of the distribution that is the toolchain.
+    folder: RelPath,
+    /// The wrappers, as they stand in the workspace now.
+    wrappers: Tree,
+    /// What tells it from any other: part of every action key.
+    pub identity: Sha256,
+}
+
+/// A toolchain that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toolchain {
+    /// The compiler's folder, seen at `/toolchain/zig`.
+    pub zig: PathBuf,
+    /// The wrappers, seen at `/toolchain/bin`.
+    pub wrappers: PathBuf,
+    /// The compiler's cache with the C library in it, which every build begins with a copy of; none when the toolchain has
+    /// no `warm` program.
+    pub cache: Option<PathBuf>,
+}
+
+/// What the identity is the digest of.
+#[derive(Debug, Serialize)]
+struct Identity<'a> {
+    format: u32,
+    distribution: &'a Sha256,
+    folder: &'a RelPath,
+    wrappers: Sha256,
+}
+
+impl ToolchainPlan {
+    /// The toolchain of a workspace for building on this machine. Only the wrappers are read: they are small.
+    ///
+    /// # Errors
+    /// A definition is wrong or has nothing for this machine; the wrappers cannot be read.
+    pub fn new(definitions: &Definitions, machine: Option<Arch>) -> Result<Self, BuildError> {
+        let toolchain = definitions.toolchain()?;
+        let source = machine.and_then(|machine| toolchain.sources.get(&machine)).ok_or_else(|| {
+            BuildError::Environment {
+                what: "finding the toolchain for this machine".to_owned(),
+                message: format!(
+                    "recipes/toolchain/toolchain.yaml has no source for a machine of the kind '{}'",
+                    std::env::consts::ARCH
+                ),
+            }
+        })?;
+        let wrappers = read_wrappers(&definitions.wrappers())?;
+        let digested = wrappers.digest().map_err(|error| unreadable(&error))?;
+        let identity = digest_of(&Identity {
+            format: FORMAT,
+            distribution: &source.sha256,
+            folder: &source.folder,
+            wrappers: digested.sha256,
+        });
+        Ok(Self { source: file_source(source), folder: source.folder.clone(), wrappers, identity })
+    }
+
+    /// Where the compiler is, or will be, in the store.
+    fn place(&self, store: &Store) -> PathBuf {
+        store.layout().toolchain(&self.source.sha256)
+    }
+
+    /// Whether its distribution must be fetched before it can be used.
+    pub fn is_absent(&self, store: &Store) -> bool {
+        !self.place(store).join(ZIG).is_dir()
+    }
+
+    /// The toolchain, unpacked if need be from its distribution in the store's sources.
+    ///
+    /// # Errors
+    /// The distribution is no such archive; the disk.
+    pub fn prepare(&self, store: &Store, reporter: &dyn Reporter) -> Result<Toolchain, BuildError> {
+        if self.is_absent(store) {
+            reporter.report(Event::Preparing(Preparation::Toolchain));
+            self.unpack(store)?;
+            reporter.report(Event::Prepared(Preparation::Toolchain));
+        }
+        let wrappers = store.work_folder("toolchain-bin")?;
+        write(&self.wrappers, &wrappers)?;
+        Ok(Toolchain { zig: self.place(store).join(ZIG), wrappers, cache: None })
+    }
+
+    fn unpack(&self, store: &Store) -> Result<(), BuildError> {
+        let work = store.work_folder("toolchain")?;
+        let archive = fetch::path_of(store.layout().root(), &self.source.sha256);
+        let options = upstream::Options {
+            strip: 0,
+            mtime: upstream::Mtime::Fixed(0),
+            limits: upstream::Limits::default(),
+        };
+        let unpacked = work.join("unpacked");
+        make_folder(&unpacked)?;
+        upstream::unpack(&archive, &unpacked, &options)?;
+        let made = work.join("made");
+        make_folder(&made)?;
+        let (from, to) = (unpacked.join(&self.folder), made.join(ZIG));
+        std::fs::rename(&from, &to).map_err(StoreError::from_io("put in place", &from))?;
+        store.keep_folder(&made, &self.place(store))?;
+        Ok(crate::store::remove_all(&work)?)
+    }
+}
+
+fn file_source(source: &ToolchainSource) -> FileSource {
+    FileSource {
+        sha256: source.sha256,
+        sha512: None,
+        max_size: source.max_size,
+        locations: vec![Location::Pypi(source.pypi.clone())],
+        into: None,
+        unpack: true,
+        strip: 0,
+    }
+}
+
+/// The wrappers, in memory: what is compiled with is what the identity was computed from.
+fn read_wrappers(folder: &Path) -> Result<Tree, BuildError> {
+    let on_disk = Tree::scan(folder).map_err(|error| unreadable(&error))?;
+    let mut tree = Tree::new();
+    for (path, node) in on_disk.iter() {
+        let node = match node {
+            Node::File { mode, content: Content::Path(from), .. } => {
+                Node::bytes(*mode, std::fs::read(from).map_err(StoreError::from_io("read", from))?)
+            }
+            other => other.clone(),
+        };
+        tree.insert(path.clone(), node).map_err(|error| unreadable(&error))?;
+    }
+    Ok(tree)
+}
+
+fn unreadable(error: &dyn std::error::Error) -> BuildError {
+    BuildError::Environment {
+        what: "reading the compiler's wrappers (recipes/toolchain/bin)".to_owned(),
+        message: error.to_string(),
+    }
+}
+
+/// Writes a small tree whose files are in memory.
+fn write(tree: &Tree, to: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    for (path, node) in tree.iter() {
+        let place = to.join(path);
+        match node {
+            Node::Directory { .. } => make_folder(&place)?,
+            Node::Link { target } => std::os::unix::fs::symlink(target, &place)
+                .map_err(StoreError::from_io("make the link", &place))?,
+            Node::File { mode, content: Content::Bytes(bytes), .. } => {
+                let permissions = std::fs::Permissions::from_mode(*mode);
+                std::fs::write(&place, bytes)
+                    .and_then(|()| std::fs::set_permissions(&place, permissions))
+                    .map_err(StoreError::from_io("write", &place))?;
+            }
+            Node::File { content: Content::Path(from), .. } => {
+                std::fs::copy(from, &place).map(drop).map_err(StoreError::from_io("write", &place))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workspace() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        let bin = folder.path().join("recipes/toolchain/bin");
+        fs_err::create_dir_all(&bin).expect("made");
+        fs_err::write(bin.join("cc"), "#!/bin/sh\n").expect("written");
+        std::os::unix::fs::symlink("cc", bin.join("c++")).expect("linked");
+        let text = format!(
+            "name: zig\nversion: 1\nlicence: MIT\nsources:\n  x64:\n    sha256: {}\n    max_size: 1 MiB\n    pypi: {{name: z, version: '1', file: z.whl}}\n    folder: ziglang\n",
+            "0".repeat(64)
+        );
+        fs_err::write(folder.path().join("recipes/toolchain/toolchain.yaml"), text).expect("written");
+        folder
+    }
+
+    #[test]
+    fn every_byte_of_a_wrapper_is_part_of_the_identity() {
+        let folder = workspace();
+        let identity = || {
+            ToolchainPlan::new(&Definitions::new(folder.path()), Some(Arch::X64)).expect("planned").identity
+        };
+        let first = identity();
+        assert_eq!(identity(), first);
+        let cc = folder.path().join("recipes/toolchain/bin/cc");
+        fs_err::write(&cc, "#!/bin/sh -e\n").expect("written");
+        let second = identity();
+        assert_ne!(second, first);
+        std::os::unix::fs::symlink("cc", folder.path().join("recipes/toolchain/bin/hostcc")).expect("linked");
+        assert_ne!(identity(), second);
+    }
+
+    #[test]
+    fn a_machine_without_a_toolchain_is_told() {
+        let folder = workspace();
+        let error =
+            ToolchainPlan::new(&Definitions::new(folder.path()), Some(Arch::Arm64)).expect_err("none");
+        assert!(error.to_string().contains("has no source for a machine"), "{error}");
+    }
+}
