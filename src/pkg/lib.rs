@@ -25,6 +25,7 @@
 //! told to.
 
 pub mod bundle;
+pub mod certificate;
 pub mod command;
 pub mod depends;
 pub mod error;

@@ -1,5 +1,6 @@
 //! The real `pkg` on real trees in folders of their own: what an operator sees, and what is left when things go wrong.
 
+mod certificate;
 mod faults;
 mod install;
 mod remove;

@@ -47,6 +47,9 @@ impl<E: Into<Error>> From<E> for Failure {
 /// Runs what `args` say (the program's own name first) and gives the exit code.
 pub fn run(args: Vec<OsString>, mut world: World<'_>) -> u8 {
     let name = args.first().map(|name| Path::new(name).file_name().unwrap_or_default().to_owned());
+    if name.as_deref() == Some(OsStr::new("certificate")) {
+        return crate::certificate::run(args, &mut world);
+    }
     let args = match legacy::translate(name.as_deref().unwrap_or(OsStr::new("pkg")), args) {
         Ok(args) => args,
         Err(usage) => {
@@ -60,7 +63,7 @@ pub fn run(args: Vec<OsString>, mut world: World<'_>) -> u8 {
     }
 }
 
-fn usage(error: &clap::Error, world: &mut World<'_>) -> u8 {
+pub(crate) fn usage(error: &clap::Error, world: &mut World<'_>) -> u8 {
     // Help and version are what was asked for; the rest is a mistake.
     if error.use_stderr() {
         let _ = write!(world.err, "{error}");
