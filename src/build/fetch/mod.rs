@@ -17,7 +17,7 @@
 
 mod access;
 pub mod apt;
-// pub mod cargo_lock;
+pub mod cargo_lock;
 mod clients;
 mod error;
 mod event;
@@ -28,7 +28,7 @@ mod locate;
 mod partial;
 mod plan;
 mod shelf;
-// pub mod workspace;
+pub mod workspace;
 
 #[cfg(test)]
 mod tests;
