@@ -98,7 +98,7 @@ impl Manifest {
             workspace.remove("default-members");
             workspace.remove("exclude");
             if let Some(Value::Table(dependencies)) = workspace.get_mut("dependencies") {
-                dependencies.retain(|key, _| used.contains(&*key));
+                dependencies.retain(|key, _| used.contains(key));
             }
         }
         self.text(&table)
