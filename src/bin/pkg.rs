@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         ask: if is_terminal { Some(&mut ask) } else { None },
         now: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
         pid: std::process::id(),
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        threads: || std::thread::available_parallelism().map_or(1, usize::from),
     };
     let code = run(std::env::args_os().collect(), world);
     let flushed = out.flush();

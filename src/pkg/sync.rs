@@ -91,9 +91,7 @@ pub fn is_current(root: &Root) -> Result<bool, Error> {
         return Ok(false);
     }
     let bundle = bundle::all(root)?;
-    let Some(text) = root.read(&paths::stamp(), 1 << 20)? else { return Ok(false) };
-    let same = serde_json::from_slice::<Stamp>(&text).is_ok_and(|stamp| stamp == Stamp::of(&bundle));
-    if !same {
+    if bundle.is_empty() || read_stamp(root)? != Some(Stamp::of(&bundle)) {
         return Ok(false);
     }
     for (name, bundled) in &bundle {
@@ -102,6 +100,12 @@ pub fn is_current(root: &Root) -> Result<bool, Error> {
         }
     }
     Ok(true)
+}
+
+/// The stamp; none when there is none that can be understood: then everything is looked at.
+fn read_stamp(root: &Root) -> Result<Option<Stamp>, Error> {
+    let text = root.read(&paths::stamp(), 1 << 20)?;
+    Ok(text.and_then(|text| serde_json::from_slice(&text).ok()))
 }
 
 /// Receipt and links: what a deleted folder would take with it.
@@ -259,10 +263,12 @@ fn check_together(
 }
 
 fn stamp(root: &Root, bundle: &BTreeMap<PackageName, Bundled>, plan: &mut Plan) -> Result<(), Error> {
-    let text = serde_json::to_string(&Stamp::of(bundle))
-        .map_err(|error| medic_model::DocumentError::whole(paths::stamp().as_str(), error))?;
-    let same = root.read(&paths::stamp(), 1 << 20)?.is_some_and(|found| found == text.as_bytes());
-    if !same {
+    let (found, new) = (read_stamp(root)?, Stamp::of(bundle));
+    // A machine that is no image has no bundle, and needs no stamp.
+    let none = found.is_none() && bundle.is_empty();
+    if found.as_ref() != Some(&new) && !none {
+        let text = serde_json::to_string(&new)
+            .map_err(|error| medic_model::DocumentError::whole(paths::stamp().as_str(), error))?;
         let content = Content::Text { text };
         plan.after.push(Step::Place { path: paths::stamp(), content, over: Over::Ours });
     }

@@ -186,9 +186,37 @@ pub const PKG: &str = env!("CARGO_BIN_EXE_pkg");
 
 impl World {
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        fs::create_dir(folder.path().join("root")).expect("root");
-        fs::create_dir(folder.path().join("archives")).expect("archives");
+        Self::with(tempfile::tempdir().expect("a folder"))
+    }
+
+    /// In memory where that can be: quick, and what is synced there costs nothing.
+    pub fn in_memory() -> Self {
+        let can_run = |folder: &Path| {
+            let script = folder.join("run");
+            fs::write(&script, "#!/bin/sh\n").is_ok() && {
+                chmod(&script, 0o755);
+                Command::new(&script).status().is_ok_and(|status| status.success())
+            }
+        };
+        match tempfile::tempdir_in("/dev/shm") {
+            Ok(folder) if can_run(folder.path()) => Self::with(folder),
+            _ => Self::new(),
+        }
+    }
+
+    fn with(folder: tempfile::TempDir) -> Self {
+        fs::create_dir_all(folder.path().join("root")).expect("root");
+        fs::create_dir_all(folder.path().join("archives")).expect("archives");
+        Self { folder }
+    }
+
+    /// Another with the same content.
+    pub fn twin(&self) -> Self {
+        let parent = self.folder.path().parent().expect("parent");
+        let folder = tempfile::tempdir_in(parent).expect("a folder");
+        let mut copy = Command::new("cp");
+        let copied = copy.arg("-a").arg(self.root()).arg(self.archives()).arg(folder.path()).status();
+        assert!(copied.expect("cp runs").success());
         Self { folder }
     }
 

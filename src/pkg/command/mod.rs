@@ -28,8 +28,8 @@ pub struct World<'a> {
     pub now: u64,
     /// This process.
     pub pid: u32,
-    /// How many threads may work at once.
-    pub threads: usize,
+    /// Tells how many threads may work at once; asked only when there is work for several.
+    pub threads: fn() -> usize,
 }
 
 /// How a command failed: an error of the library, or results that could not be written.

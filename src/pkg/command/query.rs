@@ -1,4 +1,5 @@
-//! The commands that only look. They take no lock: receipts are replaced whole.
+//! The commands that only look. They take no lock, since receipts are replaced whole; but what a killed `pkg` left is
+//! cleared up first, if it can be.
 
 use std::path::{Component, Path};
 
@@ -8,16 +9,41 @@ use medic_model::{ByteSize, PackageName, RelPath};
 use serde_json::json;
 
 use super::args::Pkg;
-use super::{Failure, World, json};
+use super::{Failure, Voice, World, json};
 use crate::error::Error;
+use crate::reporter::{Event, Reporter as _};
 use crate::root::Root;
+use crate::services::Supervisor;
+use crate::transaction::{Session, Wait};
 use crate::{installed, operation, verify};
 
 /// The exit code of `pkg verify` when something differs.
 const DIFFERS: u8 = 3;
 
+/// Opens the root. A transaction that is still under way is left to the one who holds the lock; one that was cut off is
+/// cleared up, unless this user cannot: looking is possible all the same.
+fn open(pkg: &Pkg, world: &mut World<'_>) -> Result<Root, Failure> {
+    let root = Root::open(&pkg.root)?;
+    if Session::is_needed(&root)? {
+        let voice = Voice::new(world.err);
+        match Session::begin(&pkg.root, &format!("PID {}", world.pid), Wait::No, &voice) {
+            Ok(session) => {
+                if let Some(supervisor) = Supervisor::find(session.root()) {
+                    supervisor.read_anew(&voice);
+                }
+            }
+            Err(Error::Busy { .. }) => {}
+            Err(error) => {
+                let text = format!("a transaction that was cut off cannot be cleared up now: {error}");
+                voice.event(&Event::Warning { text: &text });
+            }
+        }
+    }
+    Ok(root)
+}
+
 pub(super) fn list(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
-    let briefs = installed::briefs(&Root::open(&pkg.root)?)?;
+    let briefs = installed::briefs(&open(pkg, world)?)?;
     if pkg.json {
         let list: Vec<_> = briefs
             .iter()
@@ -39,7 +65,7 @@ fn line(world: &mut World<'_>, text: &str) -> Result<(), Failure> {
 }
 
 pub(super) fn info(pkg: &Pkg, package: &PackageName, world: &mut World<'_>) -> Result<u8, Failure> {
-    let root = Root::open(&pkg.root)?;
+    let root = open(pkg, world)?;
     let receipt = installed::required(&root, package)?;
     let manifest = &receipt.manifest;
     let versions: Vec<String> =
@@ -87,7 +113,7 @@ pub(super) fn info(pkg: &Pkg, package: &PackageName, world: &mut World<'_>) -> R
 }
 
 pub(super) fn files(pkg: &Pkg, package: &PackageName, world: &mut World<'_>) -> Result<u8, Failure> {
-    let receipt = installed::required(&Root::open(&pkg.root)?, package)?;
+    let receipt = installed::required(&open(pkg, world)?, package)?;
     if pkg.json {
         let value = serde_json::to_value(&receipt.manifest.entries)
             .map_err(|error| medic_model::DocumentError::whole("the receipt", error))?;
@@ -104,7 +130,7 @@ pub(super) fn files(pkg: &Pkg, package: &PackageName, world: &mut World<'_>) -> 
 }
 
 pub(super) fn owns(pkg: &Pkg, path: &Path, world: &mut World<'_>) -> Result<u8, Failure> {
-    let root = Root::open(&pkg.root)?;
+    let root = open(pkg, world)?;
     let asked = below(&pkg.root, path).ok_or_else(|| {
         Error::Usage(format!("'{}' is not a path below '{}'", path.display(), pkg.root.display()))
     })?;
@@ -158,12 +184,12 @@ fn resolve_version(root: &Root, path: RelPath) -> Result<RelPath, Error> {
 }
 
 pub(super) fn verify(pkg: &Pkg, packages: &[PackageName], world: &mut World<'_>) -> Result<u8, Failure> {
-    let root = Root::open(&pkg.root)?;
+    let root = open(pkg, world)?;
     let names = if packages.is_empty() { installed::names(&root)? } else { packages.to_vec() };
     let (mut damaged, mut reports) = (false, Vec::new());
     for name in names {
         let receipt = installed::required(&root, &name)?;
-        let report = verify::verify(&pkg.root, &receipt, world.threads)?;
+        let report = verify::verify(&pkg.root, &receipt, (world.threads)())?;
         damaged |= report.is_damaged();
         if !pkg.json {
             for finding in &report.findings {

@@ -88,9 +88,10 @@ impl Journal {
         format!("{}.{stage}", self.id)
     }
 
-    /// Whether any transaction is under way, or was cut off.
+    /// Whether any transaction is under way, or was cut off, be it while its journal was written.
     pub(super) fn is_any(root: &Root) -> Result<bool, Error> {
-        Ok(root.names(&paths::journal())?.iter().any(|name| stage(name).is_some()))
+        let ours = |name: &String| stage(name).is_some() || name.ends_with(PARTIAL);
+        Ok(root.names(&paths::journal())?.iter().any(ours))
     }
 
     /// The transactions that were cut off; removes what was never one.
