@@ -141,6 +141,15 @@ impl Output {
     }
 }
 
+/// Sets the flag when a test is over, however it ends.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Runs, sees that it serves, stops, and sees that it has stopped.
 fn serves_and_stops(
     port: u16,
@@ -148,6 +157,8 @@ fn serves_and_stops(
 ) -> (String, String) {
     let (stop, output) = (AtomicBool::new(false), Output::default());
     std::thread::scope(|scope| {
+        // A failed test must not wait for ever.
+        let _stop = StopOnDrop(&stop);
         let runner = scope.spawn(|| run(&stop, &mut |_, bytes| output.add(bytes)));
         let body = wait_for("it serves", || {
             assert!(!runner.is_finished(), "it ended: {}", output.text());
