@@ -15,7 +15,8 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("medic-pkg", &["medic-archive", "medic-model", "medic-repository", "medic-sys"]),
     ("medic-supervisor", &["medic-model", "medic-sys"]),
     ("xtask", &["medic-build", "medic-image", "medic-model"]),
-    ("medic-os", &["medic-pkg", "medic-supervisor"]),
+    // Archive and model are for its tests only, which make packages.
+    ("medic-os", &["medic-archive", "medic-model", "medic-pkg", "medic-supervisor"]),
     ("medic-tests", &[]),
 ];
 

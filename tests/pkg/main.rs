@@ -1,5 +1,7 @@
 //! The real `pkg` on real trees in folders of their own: what an operator sees, and what is left when things go wrong.
 
+#![expect(clippy::print_stdout, reason = "how many faults were tried is a result that people want to see")]
+
 mod certificate;
 mod faults;
 mod install;
