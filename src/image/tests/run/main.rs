@@ -70,6 +70,7 @@ fn forwarder(command: &[OsString]) -> ExitCode {
     }
 }
 
+/// This program as the forwarder.
 pub fn programs() -> Programs {
     Programs {
         bubblewrap: "bwrap".into(),
