@@ -173,6 +173,7 @@ pub enum FailureCause {
 impl FailureCause {
     fn kind(&self) -> ErrorKind {
         match self {
+            Self::Step(failure) if failure.disk_is_full => ErrorKind::Store,
             Self::Step(_) => ErrorKind::Step,
             Self::Other(error) => error.kind(),
         }
@@ -194,6 +195,8 @@ pub struct StepFailure {
     pub work: PathBuf,
     /// What may be the reason, where the log gives it away.
     pub hint: Option<String>,
+    /// Whether the reason is the store's disk.
+    pub disk_is_full: bool,
 }
 
 impl std::error::Error for StepFailure {}

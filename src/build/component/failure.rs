@@ -22,6 +22,9 @@ const NO_NETWORK: [&str; 9] = [
     "unable to resolve host",
 ];
 
+/// What programs say when there is no space.
+const NO_SPACE: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
+
 /// The failure of a step.
 pub fn of_step(name: &str, ending: Ending, log: &Path, work: &Path) -> FailureCause {
     let tail = tail(log, LINES);
@@ -29,6 +32,7 @@ pub fn of_step(name: &str, ending: Ending, log: &Path, work: &Path) -> FailureCa
         return BuildError::Environment { what: "making a sandbox".to_owned(), message }.into();
     }
     let hint = hint(&tail, ending);
+    let disk_is_full = mentions(&tail, &NO_SPACE);
     FailureCause::Step(Box::new(StepFailure {
         step: name.to_owned(),
         ending: ending.to_string(),
@@ -36,6 +40,7 @@ pub fn of_step(name: &str, ending: Ending, log: &Path, work: &Path) -> FailureCa
         log: log.to_owned(),
         work: work.to_owned(),
         hint,
+        disk_is_full,
     }))
 }
 
@@ -50,6 +55,7 @@ pub fn of_output(error: OutputError, log: &Path, work: &Path) -> FailureCause {
             log: log.to_owned(),
             work: work.to_owned(),
             hint: None,
+            disk_is_full: false,
         })),
     }
 }
@@ -57,18 +63,24 @@ pub fn of_output(error: OutputError, log: &Path, work: &Path) -> FailureCause {
 /// What bubblewrap says when it cannot make the sandbox: then no step was run.
 fn sandbox_message(tail: &[String]) -> Option<String> {
     let last = tail.last()?;
-    let says = last.strip_prefix("bwrap: ").filter(|says| !says.starts_with("execvp"))?;
+    let says = last
+        .strip_prefix("bwrap: ")
+        .filter(|says| !says.starts_with("execvp") && !says.starts_with("Can't chdir"))?;
     Some(format!("bwrap says: {says}"))
 }
 
+fn mentions(tail: &[String], words: &[&str]) -> bool {
+    tail.iter().any(|line| words.iter().any(|word| line.contains(word)))
+}
+
 fn hint(tail: &[String], ending: Ending) -> Option<String> {
-    let says = |words: &[&str]| tail.iter().any(|line| words.iter().any(|word| line.contains(word)));
+    let says = |words: &[&str]| mentions(tail, words);
     if says(&NO_NETWORK) {
         Some(
             "build steps have no network: declare what is to be fetched under 'sources', with its digest"
                 .to_owned(),
         )
-    } else if says(&["No space left on device", "Disk quota exceeded"]) {
+    } else if says(&NO_SPACE) {
         Some(
             "the disk of the store is full: free some space there, or set MEDIC_OS_STORE to a larger one"
                 .to_owned(),
@@ -116,6 +128,11 @@ mod tests {
         let says = |line: &str| sandbox_message(&[line.to_owned()]);
         assert!(says("bwrap: No permissions to create new namespace").is_some());
         assert_eq!(says("bwrap: execvp /bin/sh: No such file or directory"), None);
+        assert_eq!(
+            says("bwrap: Can't chdir to /build/src: No such file or directory"),
+            None,
+            "a step removed it"
+        );
         assert_eq!(says("make: bwrap: command not found"), None);
     }
 }

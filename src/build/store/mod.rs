@@ -3,6 +3,7 @@
 //! Everything is made in `work/`, made durable, and then renamed to its place; a record is written after what it
 //! speaks of. So a builder may be killed, or the disk become full, at any instant: what is in place is whole.
 
+mod durable;
 mod error;
 mod layout;
 mod lock;
@@ -84,7 +85,7 @@ impl Store {
         if place.is_dir() {
             return Ok(());
         }
-        Folder::open(made)?.sync_filesystem()?;
+        durable::make_durable(made)?;
         std::fs::rename(made, place).map_err(StoreError::from_io("put in place", place))?;
         Ok(sync_path(parent(place))?)
     }
