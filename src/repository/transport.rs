@@ -1,0 +1,64 @@
+//! How the files of a repository are got.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use fs_err as fs;
+
+/// Gets the files of a repository. Nothing that it gives is trusted.
+pub trait Transport {
+    /// Where a file is, for messages.
+    fn location(&self, name: &str) -> String;
+
+    /// Reads a whole file of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// It is not there ([`io::ErrorKind::NotFound`]), is too large, or cannot be got.
+    fn read(&self, name: &str, limit: u64) -> io::Result<Vec<u8>>;
+
+    /// Gets an archive as a file of this machine: where it is, or a copy in the folder `cache`.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be got.
+    fn fetch(&self, name: &str, cache: &Path) -> io::Result<PathBuf>;
+}
+
+/// A repository in a folder.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    path: PathBuf,
+}
+
+impl Directory {
+    /// In this folder.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+}
+
+impl Transport for Directory {
+    fn location(&self, name: &str) -> String {
+        self.path.join(name).display().to_string()
+    }
+
+    fn read(&self, name: &str, limit: u64) -> io::Result<Vec<u8>> {
+        let file = fs::File::open(self.path.join(name))?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+        }
+        let mut bytes = Vec::new();
+        file.take(limit + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > limit {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("it has more than {limit} bytes"),
+            ));
+        }
+        Ok(bytes)
+    }
+
+    fn fetch(&self, name: &str, _: &Path) -> io::Result<PathBuf> {
+        let path = self.path.join(name);
+        fs::metadata(&path).map(|_| path)
+    }
+}
