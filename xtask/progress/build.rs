@@ -7,7 +7,7 @@ use std::time::Instant;
 use medic_build::report::{Event, Preparation, Progress, Reporter};
 use medic_model::{ByteSize, ComponentName, Version};
 
-use super::Screen;
+use super::{Screen, fetch};
 
 /// Shows a build's events.
 pub struct BuildProgress<'a> {
@@ -85,6 +85,7 @@ impl Reporter for BuildProgress<'_> {
                 let line = format!("{name} {version}: packed, {}{}", ByteSize(size), self.seconds(&key));
                 self.screen.done(&key, Some(&line));
             }
+            Event::Fetch(event) => fetch::show(self.screen, &event),
             Event::Warning(text) => self.screen.line(&format!("warning: {text}")),
         }
     }
