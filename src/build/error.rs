@@ -1,15 +1,18 @@
 //! Why a build failed, and of which kind the failure is.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use medic_archive::upstream::UnpackError;
 use medic_model::ComponentName;
 
 use crate::definitions::DefinitionError;
 use crate::fetch::FetchError;
+use crate::fetch::cargo_lock::DirectorySourceError;
+use crate::fetch::workspace::WorkspaceError;
+use crate::loaded::LoadError;
 use crate::package::PackageError;
-use crate::store::{StoreError, is_full};
+use crate::store::{StoreError, is_full, is_full_beneath};
 
 /// Why a build failed.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +55,13 @@ pub enum BuildError {
     Fetch(FetchError),
     /// A source is an archive that is damaged or hostile.
     #[error(transparent)]
-    Unpack(#[from] Box<UnpackError>),
+    Unpack(Box<UnpackError>),
+    /// This workspace's own sources cannot be used.
+    #[error(transparent)]
+    Workspace(#[from] Box<WorkspaceError>),
+    /// Something that would be in a source folder cannot be.
+    #[error("the sources cannot be laid out: {0}")]
+    Layout(String),
     /// Something would have to be fetched, and may not be.
     #[error("{what} is not in the store, and the network may not be used (--offline): run it once without")]
     Offline {
@@ -98,9 +107,37 @@ impl From<FetchError> for BuildError {
     }
 }
 
-impl From<UnpackError> for BuildError {
-    fn from(error: UnpackError) -> Self {
+impl From<WorkspaceError> for BuildError {
+    fn from(error: WorkspaceError) -> Self {
+        Self::Workspace(Box::new(error))
+    }
+}
+
+impl From<LoadError> for BuildError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Store(error) => error.into(),
+            LoadError::Tree(error) => Self::Layout(error.to_string()),
+        }
+    }
+}
+
+impl BuildError {
+    /// What stopped an archive from being unpacked into a folder: the archive, or the disk.
+    pub(crate) fn unpacking(error: UnpackError, into: &Path) -> Self {
+        if is_full_beneath(&error) {
+            return StoreError::new("write", into, std::io::ErrorKind::StorageFull.into()).into();
+        }
         Self::Unpack(Box::new(error))
+    }
+
+    /// What stopped crates from being laid out in a folder.
+    pub(crate) fn vendoring(error: DirectorySourceError, into: &Path) -> Self {
+        match error {
+            DirectorySourceError::Unpack(error) => Self::unpacking(error, into),
+            DirectorySourceError::Disk(error) => StoreError::new("write", into, error).into(),
+            error => Self::Layout(error.to_string()),
+        }
     }
 }
 
@@ -125,7 +162,11 @@ impl BuildError {
     /// Which kind of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Definition(_) | Self::UnknownRoot { .. } | Self::NoTool { .. } => ErrorKind::Definition,
+            Self::Definition(_)
+            | Self::UnknownRoot { .. }
+            | Self::NoTool { .. }
+            | Self::Workspace(_)
+            | Self::Layout(_) => ErrorKind::Definition,
             Self::Package(error) if matches!(**error, PackageError::Definition { .. }) => {
                 ErrorKind::Definition
             }

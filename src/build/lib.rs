@@ -37,6 +37,7 @@ pub mod error;
 pub mod fetch;
 pub mod graph;
 pub mod key;
+mod loaded;
 mod log;
 pub mod operation;
 pub mod package;

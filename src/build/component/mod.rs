@@ -20,7 +20,7 @@ use crate::sandbox::Runner;
 use crate::store::{ComponentRecord, FORMAT, Store, StoreError, make_folder};
 use crate::toolchain::Toolchain;
 
-pub use sources::{Crate, ResolvedSource, file_name, resolve};
+pub use sources::{ResolvedSource, file_name, resolve};
 
 /// Everything that building a component takes.
 #[derive(Debug)]

@@ -4,14 +4,18 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use medic_archive::Tree;
 use medic_archive::upstream::{Limits, Mtime, Options, unpack};
 use medic_model::recipe::{FileSource, Location, Recipe, Source};
-use medic_model::{RelPath, Sha256, Version};
+use medic_model::{RelPath, Sha256};
 
 use super::{Bench, Build};
 use crate::error::BuildError;
 use crate::fetch;
-use crate::key::SourceInput;
+use crate::fetch::cargo_lock::{LockedCrate, write_directory_source};
+use crate::fetch::workspace::Workspace;
+use crate::key::{SourceInput, digest_of};
+use crate::loaded::{LoadError, load, write};
 use crate::store::{Store, StoreError, make_folder};
 
 /// A source whose content is known by its digest.
@@ -19,31 +23,56 @@ use crate::store::{Store, StoreError, make_folder};
 pub enum ResolvedSource {
     /// A file, fetched.
     File(FileSource),
-}
-
-/// A registry crate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Crate {
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: Version,
-    /// Its archive.
-    pub source: FileSource,
+    /// The sources of a package of this workspace.
+    Workspace {
+        /// The package.
+        package: String,
+        /// Its files, in memory.
+        files: Tree,
+        /// Their digest.
+        digest: Sha256,
+    },
+    /// The registry crates of a package of this workspace, laid out as a directory source.
+    Crates {
+        /// The package.
+        package: String,
+        /// Where to, below the source folder.
+        into: RelPath,
+        /// The crates, each with its archive.
+        crates: Vec<(LockedCrate, FileSource)>,
+    },
 }
 
 /// The sources of a recipe.
 ///
 /// # Errors
 /// The workspace's own sources cannot be read.
-pub fn resolve(recipe: &Recipe, _workspace: &Path) -> Result<Vec<ResolvedSource>, BuildError> {
-    let resolve = |source: &Source| match source {
-        Source::File(file) => Ok(ResolvedSource::File(file.as_ref().clone())),
-        Source::Workspace(_) | Source::CargoLock(_) => {
-            Err(BuildError::Environment { what: "x".into(), message: "x".into() })
+pub fn resolve(recipe: &Recipe, workspace: &Path) -> Result<Vec<ResolvedSource>, BuildError> {
+    let own = recipe.sources.iter().any(|source| !matches!(source, Source::File(_)));
+    let cargo = if own { Some(Workspace::read(workspace)?) } else { None };
+    recipe.sources.iter().map(|source| resolve_one(source, cargo.as_ref())).collect()
+}
+
+fn resolve_one(source: &Source, cargo: Option<&Workspace>) -> Result<ResolvedSource, BuildError> {
+    match (source, cargo) {
+        (Source::Workspace(source), Some(cargo)) => {
+            let files = load(&cargo.files(&source.package)?)?;
+            let digest = files.digest().map_err(LoadError::from)?.sha256;
+            Ok(ResolvedSource::Workspace { package: source.package.clone(), files, digest })
         }
-    };
-    recipe.sources.iter().map(resolve).collect()
+        (Source::CargoLock(source), Some(cargo)) => {
+            let with_archive = |krate: LockedCrate| (krate.source(), krate);
+            let crates = cargo.crates(&source.package)?.into_iter().map(with_archive);
+            Ok(ResolvedSource::Crates {
+                package: source.package.clone(),
+                into: source.into.clone(),
+                crates: crates.map(|(archive, krate)| (krate, archive)).collect(),
+            })
+        }
+        (Source::File(file), _) => Ok(ResolvedSource::File(file.as_ref().clone())),
+        // `cargo` is there whenever a source is not a file.
+        (Source::Workspace(_) | Source::CargoLock(_), None) => unreachable!("the workspace was not read"),
+    }
 }
 
 impl ResolvedSource {
@@ -54,6 +83,14 @@ impl ResolvedSource {
                 SourceInput::Archive { sha256: file.sha256, into: file.into.clone(), strip: file.strip }
             }
             Self::File(file) => SourceInput::File { sha256: file.sha256, path: place(file) },
+            Self::Workspace { package, digest, .. } => {
+                SourceInput::Workspace { package: package.clone(), files: *digest }
+            }
+            Self::Crates { package, into, crates } => {
+                let each: Vec<_> =
+                    crates.iter().map(|(krate, _)| (&krate.name, &krate.version, &krate.sha256)).collect();
+                SourceInput::Crates { package: package.clone(), crates: digest_of(&each), into: into.clone() }
+            }
         }
     }
 
@@ -61,6 +98,8 @@ impl ResolvedSource {
     pub fn files(&self) -> Vec<&FileSource> {
         match self {
             Self::File(file) => vec![file],
+            Self::Workspace { .. } => Vec::new(),
+            Self::Crates { crates, .. } => crates.iter().map(|(_, archive)| archive).collect(),
         }
     }
 
@@ -68,6 +107,8 @@ impl ResolvedSource {
     pub fn digests(&self) -> Vec<Sha256> {
         match self {
             Self::File(file) => vec![file.sha256],
+            Self::Workspace { digest, .. } => vec![*digest],
+            Self::Crates { crates, .. } => crates.iter().map(|(krate, _)| krate.sha256).collect(),
         }
     }
 }
@@ -109,6 +150,17 @@ pub fn lay(build: &Build<'_>, bench: &Bench, store: &Store) -> Result<(), BuildE
     for source in build.sources {
         match source {
             ResolvedSource::File(file) => lay_file(file, epoch, &bench.source, store)?,
+            ResolvedSource::Workspace { files, .. } => write(files, &bench.source)?,
+            ResolvedSource::Crates { into, crates, .. } => {
+                let folder = bench.source.join(into);
+                make_folder(&folder)?;
+                let stored = |sha256: &Sha256| fetch::path_of(store.layout().root(), sha256);
+                let archives: Vec<_> =
+                    crates.iter().map(|(krate, _)| (krate, stored(&krate.sha256))).collect();
+                let archives = archives.iter().map(|(krate, path)| (*krate, path.as_path()));
+                write_directory_source(archives, &folder, epoch)
+                    .map_err(|error| BuildError::vendoring(error, &folder))?;
+            }
         }
     }
     Ok(())
@@ -120,7 +172,7 @@ fn lay_file(file: &FileSource, epoch: u64, to: &Path, store: &Store) -> Result<(
         let folder = file.into.as_ref().map_or_else(|| to.to_owned(), |into| to.join(into));
         make_folder(&folder)?;
         let options = Options { strip: file.strip, mtime: Mtime::Fixed(epoch), limits: Limits::default() };
-        unpack(&stored, &folder, &options)?;
+        unpack(&stored, &folder, &options).map_err(|error| BuildError::unpacking(error, &folder))?;
         return Ok(());
     }
     let place = to.join(place(file));

@@ -20,7 +20,7 @@ use crate::component::ResolvedSource;
 use crate::error::BuildError;
 use crate::key::digest_of;
 use crate::report::Reporter;
-use crate::store::{Store, StoreError, read_record};
+use crate::store::{Store, StoreError, is_full_beneath, read_record};
 
 /// Raised when packages come to be made differently of the same inputs.
 const FORMAT: u32 = 1;
@@ -205,30 +205,10 @@ fn stored(place: &Path, key: &Sha256, reporter: &dyn Reporter) -> Option<BuiltPa
 }
 
 fn unwritten(source: &Source<'_>, archive: &Path, error: package::PackError) -> BuildError {
-    use package::PackError;
-    match error {
-        PackError::Disk(error) | PackError::Write { source: error, .. } => {
-            StoreError::new("write", archive, error).into()
-        }
-        error => match full_disk(&error) {
-            Some(full) => StoreError::new("write", archive, full).into(),
-            None => PackageError::Write { package: source.definition.name.to_string(), source: error }.into(),
-        },
+    if is_full_beneath(&error) {
+        return StoreError::new("write", archive, std::io::ErrorKind::StorageFull.into()).into();
     }
-}
-
-/// Whether a full disk is what lies beneath an error.
-fn full_disk(error: &(dyn std::error::Error + 'static)) -> Option<std::io::Error> {
-    let mut cause = Some(error);
-    while let Some(inner) = cause {
-        if let Some(inner) =
-            inner.downcast_ref::<std::io::Error>().filter(|inner| crate::store::is_full(inner))
-        {
-            return Some(inner.kind().into());
-        }
-        cause = inner.source();
-    }
-    None
+    PackageError::Write { package: source.definition.name.to_string(), source: error }.into()
 }
 
 /// The manifest as it will be read, so that what no program would take is found now.

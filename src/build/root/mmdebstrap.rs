@@ -17,6 +17,9 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// How many of mmdebstrap's last lines are shown when it fails.
 const LINES: usize = 12;
 
+/// What is done with the tar that mmdebstrap writes; gives the packages found in it.
+type Unpack<'a> = dyn Fn(&mut dyn Read) -> Result<Vec<DebianPackage>, BuildError> + 'a;
+
 /// The machine's Debian mirrors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mirrors {
@@ -35,7 +38,7 @@ pub fn make(
     mirrors: &Mirrors,
     work: &Path,
     log: &Path,
-    mut unpack: impl FnMut(&mut dyn Read) -> Result<Vec<DebianPackage>, BuildError>,
+    unpack: &Unpack<'_>,
 ) -> Result<Vec<DebianPackage>, BuildError> {
     if mirrors.offline {
         return Err(BuildError::Offline { what: "a build root of Debian packages".to_owned() });
@@ -45,7 +48,7 @@ pub fn make(
         message: "this machine has no Debian mirror: name one in MEDIC_OS_DEBIAN_MIRROR".to_owned(),
     };
     for mirror in mirrors.addresses.iter().filter(|mirror| !is_security(mirror)) {
-        match from_mirror(definition, mirror, mirrors, work, log, &mut unpack) {
+        match from_mirror(definition, mirror, mirrors, work, log, unpack) {
             Err(error @ BuildError::Environment { .. }) => last = error,
             done => return done,
         }
@@ -59,7 +62,7 @@ fn from_mirror(
     mirrors: &Mirrors,
     work: &Path,
     log: &Path,
-    unpack: &mut dyn FnMut(&mut dyn Read) -> Result<Vec<DebianPackage>, BuildError>,
+    unpack: &Unpack<'_>,
 ) -> Result<Vec<DebianPackage>, BuildError> {
     let scratch = work.join("scratch");
     crate::store::remove_all(&work.join("tree"))?;
@@ -232,7 +235,7 @@ mod tests {
         };
         let none = |mirrors: &Mirrors| {
             let work = Path::new("/nonexistent");
-            make(&definition, mirrors, work, work, |_| Ok(Vec::new()))
+            make(&definition, mirrors, work, work, &|_| Ok(Vec::new()))
                 .expect_err("nothing to ask")
                 .to_string()
         };

@@ -123,7 +123,7 @@ fn make(
     let remove: Vec<RelPath> =
         asked.remove_from_all.iter().chain(&asked.definition.remove).cloned().collect();
     let log = store.layout().root().join("logs").join(format!("root-{name}.log"));
-    let packages = mmdebstrap::make(asked.definition, mirrors, made, &log, |tar| {
+    let packages = mmdebstrap::make(asked.definition, mirrors, made, &log, &|tar| {
         crate::store::make_folder(&tree)?;
         unpack::unpack(tar, &tree, &remove)
     })?;

@@ -9,7 +9,7 @@ use medic_model::RelPath;
 use super::{DebianPackage, glob};
 use crate::error::BuildError;
 use crate::sandbox::ROOT_FOLDERS;
-use crate::store::{StoreError, is_full};
+use crate::store::{StoreError, is_full_beneath};
 
 /// Where the packages themselves stand, as apt fetched and verified them.
 const ARCHIVES: &str = "var/cache/apt/archives/";
@@ -61,15 +61,7 @@ fn cut_off(error: std::io::Error) -> BuildError {
     }
 }
 
-/// The tar crate wraps errors: what the disk said is below.
 fn unwritten(place: &Path, error: std::io::Error) -> BuildError {
-    use std::error::Error as _;
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        if let Some(inner) = inner.downcast_ref::<std::io::Error>().filter(|inner| is_full(inner)) {
-            return StoreError::new("write", place, inner.kind().into()).into();
-        }
-        cause = inner.source();
-    }
+    let error = if is_full_beneath(&error) { std::io::ErrorKind::StorageFull.into() } else { error };
     StoreError::new("write", place, error).into()
 }

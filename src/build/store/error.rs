@@ -61,6 +61,18 @@ pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
+/// Whether a full disk is what lies beneath an error.
+pub fn is_full_beneath(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(inner) = cause {
+        if inner.downcast_ref::<io::Error>().is_some_and(is_full) {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
+}
+
 /// Bytes that are free where the path is, or would be.
 fn free_bytes(path: &Path) -> u64 {
     let space = |folder: &Path| Folder::open(folder).and_then(|folder| folder.space()).ok();

@@ -15,7 +15,7 @@ use medic_model::Sha256;
 use medic_model::document::from_json;
 use medic_sys::files::{Folder, Lock, sync_path, write_durable};
 
-pub use error::{StoreError, is_full};
+pub use error::{StoreError, is_full, is_full_beneath};
 pub use layout::Layout;
 pub use record::{ComponentRecord, FORMAT};
 

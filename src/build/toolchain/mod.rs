@@ -4,7 +4,7 @@ mod warm;
 
 use std::path::{Path, PathBuf};
 
-use medic_archive::tree::{Content, Node, Tree};
+use medic_archive::tree::Tree;
 use medic_archive::upstream;
 use medic_model::recipe::{FileSource, Location};
 use medic_model::roots::ToolchainSource;
@@ -15,6 +15,7 @@ use crate::definitions::Definitions;
 use crate::error::BuildError;
 use crate::fetch;
 use crate::key::digest_of;
+use crate::loaded::{load, write};
 use crate::report::{Event, Preparation, Reporter};
 use crate::store::{Store, StoreError, make_folder};
 
@@ -121,7 +122,8 @@ impl ToolchainPlan {
         };
         let unpacked = work.join("unpacked");
         make_folder(&unpacked)?;
-        upstream::unpack(&archive, &unpacked, &options)?;
+        upstream::unpack(&archive, &unpacked, &options)
+            .map_err(|error| BuildError::unpacking(error, &unpacked))?;
         let made = work.join("made");
         make_folder(&made)?;
         let (from, to) = (unpacked.join(&self.folder), made.join(ZIG));
@@ -146,17 +148,7 @@ fn file_source(source: &ToolchainSource) -> FileSource {
 /// The wrappers, in memory: what is compiled with is what the identity was computed from.
 fn read_wrappers(folder: &Path) -> Result<Tree, BuildError> {
     let on_disk = Tree::scan(folder).map_err(|error| unreadable(&error))?;
-    let mut tree = Tree::new();
-    for (path, node) in on_disk.iter() {
-        let node = match node {
-            Node::File { mode, content: Content::Path(from), .. } => {
-                Node::bytes(*mode, std::fs::read(from).map_err(StoreError::from_io("read", from))?)
-            }
-            other => other.clone(),
-        };
-        tree.insert(path.clone(), node).map_err(|error| unreadable(&error))?;
-    }
-    Ok(tree)
+    load(&on_disk).map_err(|error| unreadable(&error))
 }
 
 fn unreadable(error: &dyn std::error::Error) -> BuildError {
@@ -164,29 +156,6 @@ fn unreadable(error: &dyn std::error::Error) -> BuildError {
         what: "reading the compiler's wrappers (recipes/toolchain/bin)".to_owned(),
         message: error.to_string(),
     }
-}
-
-/// Writes a small tree whose files are in memory.
-fn write(tree: &Tree, to: &Path) -> Result<(), StoreError> {
-    use std::os::unix::fs::PermissionsExt as _;
-    for (path, node) in tree.iter() {
-        let place = to.join(path);
-        match node {
-            Node::Directory { .. } => make_folder(&place)?,
-            Node::Link { target } => std::os::unix::fs::symlink(target, &place)
-                .map_err(StoreError::from_io("make the link", &place))?,
-            Node::File { mode, content: Content::Bytes(bytes), .. } => {
-                let permissions = std::fs::Permissions::from_mode(*mode);
-                std::fs::write(&place, bytes)
-                    .and_then(|()| std::fs::set_permissions(&place, permissions))
-                    .map_err(StoreError::from_io("write", &place))?;
-            }
-            Node::File { content: Content::Path(from), .. } => {
-                std::fs::copy(from, &place).map(drop).map_err(StoreError::from_io("write", &place))?;
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
