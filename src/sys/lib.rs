@@ -13,6 +13,7 @@ pub mod clock;
 pub mod event;
 pub mod files;
 pub mod memory;
+pub mod output;
 pub mod pipe;
 pub mod process;
 pub mod signal;

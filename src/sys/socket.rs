@@ -1,6 +1,7 @@
 //! Local sockets that keep messages apart (unix(7), `SOCK_SEQPACKET`), and the credentials of who is at the other end.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -58,6 +59,21 @@ pub fn connect_to(path: &Path) -> io::Result<OwnedFd> {
     let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
     connect(&socket, &SocketAddrUnix::new(path)?)?;
     Ok(socket)
+}
+
+/// A TCP connection under way: when it can be written, [`is_connected`] tells how it went. It never blocks.
+pub fn begin_tcp(address: SocketAddr) -> io::Result<OwnedFd> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = socket_with(family, SocketType::STREAM, FLAGS, None)?;
+    match connect(&socket, &address) {
+        Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(socket),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// How a connection under way went.
+pub fn is_connected(socket: impl AsFd) -> io::Result<()> {
+    Ok(sockopt::socket_error(socket)??)
 }
 
 /// Two ends of a connection, which never block.

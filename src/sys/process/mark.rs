@@ -45,6 +45,11 @@ impl MarkSpace {
         is_mark.then_some(Self { base: hard, step: 1 << bit })
     }
 
+    /// A mark that every mark of this space, and what nests in it, falls under.
+    pub fn whole(self) -> Mark {
+        Mark { value: self.base - 1, step: (self.step << LEVEL_BITS) - 1 }
+    }
+
     /// The mark of the service with this number, below 4096; none for a higher one.
     pub fn mark(self, number: u64) -> Option<Mark> {
         (number < MARKS).then(|| Mark { value: self.base - (number + 1) * self.step, step: self.step })
@@ -86,6 +91,10 @@ mod tests {
                 }
             }
         }
+        for mark in &marks {
+            assert!(outer.whole().holds(mark.value()));
+        }
+        assert!(!outer.whole().holds(u64::MAX) && !outer.whole().holds(TOP));
         assert!(!marks[0].holds(u64::MAX) && !marks[0].holds(TOP) && !marks[0].holds(0));
     }
 

@@ -14,7 +14,7 @@ mod wait;
 pub use fork::{close_all_but, exit_now, fork};
 pub use limits::{Limit, Resource, raise_open_files};
 pub use mark::{Mark, MarkSpace};
-pub use myself::{become_subreaper, new_session, parent, set_name, set_terminal_group};
+pub use myself::{become_subreaper, effective_user, new_session, parent, set_name};
 pub use scan::{Process, mark_of, pids, process};
 pub use spawn::{Claim, Group, Identity, Options, Program, SpawnError, spawn};
 pub use wait::{Children, Exit, child_ended, next_ended, reap};

@@ -2,7 +2,6 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::AsFd;
 
 /// Orphans among this process's descendants become its children, as those of PID 1 do (prctl(2), `PR_SET_CHILD_SUBREAPER`).
 pub fn become_subreaper() -> io::Result<()> {
@@ -30,8 +29,7 @@ pub fn parent() -> u32 {
     rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs())
 }
 
-/// Gives the terminal to a process group: what is typed goes there.
-pub fn set_terminal_group(terminal: impl AsFd, group: u32) -> io::Result<()> {
-    let pid = rustix::process::Pid::from_raw(group.cast_signed()).ok_or(io::ErrorKind::InvalidInput)?;
-    Ok(rustix::termios::tcsetpgrp(terminal, pid)?)
+/// The user that this process acts as.
+pub fn effective_user() -> u32 {
+    rustix::process::geteuid().as_raw()
 }

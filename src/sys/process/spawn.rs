@@ -40,6 +40,8 @@ pub enum Group {
     Parent,
     /// In a group of its own.
     Own,
+    /// In a group of its own, which the terminal behind standard input, if it is one, belongs to from then on.
+    Foreground,
     /// In a session of its own, without a terminal.
     Session,
 }
@@ -188,15 +190,20 @@ extern "C" fn begin(child: *mut c_void) -> c_int {
 /// Everything between the clone and the exec. Raw system calls only: a C library's setuid() would signal the
 /// parent's threads. `errno` holds the reason of an error.
 fn prepare(options: &Options<'_>) -> Result<(), &'static str> {
-    reset_signals();
     match options.group {
         Group::Parent => {}
-        // SAFETY: takes numbers only, as do all below that have no comment of their own.
-        Group::Own => check(unsafe { libc::setpgid(0, 0) }.into(), "cannot make a process group")?,
-        // SAFETY: as above.
+        Group::Own | Group::Foreground => {
+            // SAFETY: takes numbers only.
+            check(unsafe { libc::setpgid(0, 0) }.into(), "cannot make a process group")?;
+        }
+        // SAFETY: takes nothing.
         Group::Session => check(unsafe { libc::setsid() }.into(), "cannot make a session")?,
     }
-    // SAFETY: as above.
+    if options.group == Group::Foreground {
+        take_terminal();
+    }
+    reset_signals();
+    // SAFETY: takes a number only.
     unsafe { libc::umask(0o022) };
     connect(options)?;
     for limit in options.limits {
@@ -220,6 +227,15 @@ fn prepare(options: &Options<'_>) -> Result<(), &'static str> {
 
 fn check(result: i64, step: &'static str) -> Result<(), &'static str> {
     if result < 0 { Err(step) } else { Ok(()) }
+}
+
+/// Without a terminal, or with one that is somebody else's, nothing happens: then there is no keyboard to be had.
+fn take_terminal() {
+    // SAFETY: these take numbers only. SIGTTOU would stop a background process that takes the terminal.
+    unsafe {
+        libc::signal(libc::SIGTTOU, libc::SIG_IGN);
+        libc::tcsetpgrp(0, libc::getpgrp());
+    }
 }
 
 fn reset_signals() {

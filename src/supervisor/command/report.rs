@@ -1,0 +1,80 @@
+//! The shapes of `--json`. [`FORMAT`] changes when a field changes its meaning or goes; new fields may come.
+
+use serde::Serialize;
+
+/// The version of these shapes.
+pub const FORMAT: u32 = 1;
+
+/// Of `supervisor-inspect`.
+#[derive(Debug, Serialize)]
+pub struct Inspection<'a> {
+    pub format: u32,
+    /// `booting`, `running` or `stopping`.
+    pub stage: &'static str,
+    /// Whether every expected service is up and ready.
+    pub healthy: bool,
+    pub packages: Vec<PackageView<'a>>,
+}
+
+/// A package in it.
+#[derive(Debug, Serialize)]
+pub struct PackageView<'a> {
+    pub package: &'a str,
+    pub services: Vec<ServiceView<'a>>,
+}
+
+/// A service in it.
+#[derive(Debug, Serialize)]
+pub struct ServiceView<'a> {
+    pub service: &'a str,
+    pub status: &'static str,
+    /// Seconds it has been running; null when it does not run.
+    pub up: Option<u64>,
+    pub restarts: u32,
+    pub starts: u32,
+    /// Failures in a row.
+    pub failures: u32,
+    pub attributes: Vec<&'static str>,
+    pub service_pid: Option<u32>,
+    pub supervisor_pid: Option<u32>,
+    /// How it ended last: `exit code 1`, `signal 9`; null when it never has.
+    pub last_exit: Option<String>,
+    /// Lines of its log that were dropped.
+    pub log_lines_dropped: u64,
+}
+
+/// Of `supervisor-list`.
+#[derive(Debug, Serialize)]
+pub struct Listing {
+    pub format: u32,
+    pub names: Vec<String>,
+}
+
+/// Of commands that change something.
+#[derive(Debug, Serialize)]
+pub struct Acted<'a> {
+    pub format: u32,
+    pub command: &'static str,
+    pub package: &'a str,
+    pub services: Vec<ActedOn<'a>>,
+    pub exit_code: u8,
+    /// Why nothing was done at all; null otherwise.
+    pub error: Option<String>,
+}
+
+/// A service in it.
+#[derive(Debug, Serialize)]
+pub struct ActedOn<'a> {
+    pub service: &'a str,
+    /// `done`, `skipped` or `failed`.
+    pub outcome: &'static str,
+    /// Why; null when it was simply done.
+    pub message: Option<String>,
+}
+
+/// As one line of text. These shapes have no maps with other keys than text, so it cannot fail.
+pub fn json(value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string(value).unwrap_or_default();
+    text.push('\n');
+    text
+}

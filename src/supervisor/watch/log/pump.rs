@@ -1,0 +1,354 @@
+//! From the service's pipe to its log file and the container's output.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
+
+use medic_sys::output::{Output, read_waiting};
+use medic_sys::pipe::{Pipe, discard, peek_into};
+
+use super::file::{LogFile, Retention};
+use super::lines::{first, stamp};
+use super::mirror::Mirror;
+use crate::machine::Millis;
+
+/// How much is taken from the pipe at once; more than the longest line.
+const CHUNK: usize = 16 * 1024;
+/// So many chunks are moved before anything else has its turn.
+const TURN: usize = 16;
+/// What is held while the log file cannot be written.
+const HELD: usize = 16 * 1024;
+/// From one try to write a failing file to the next.
+const RETRY: Millis = 1000;
+/// A line without an end is written after so long, as it is: it may be a question.
+const HALF_LINE: Millis = 1000;
+
+/// The time of day, in seconds and microseconds: only shown, and for the age of files.
+pub type WallClock = fn() -> (u64, u32);
+
+/// Moves a service's lines.
+#[derive(Debug)]
+pub struct Pump<'a> {
+    source: BorrowedFd<'a>,
+    null: BorrowedFd<'a>,
+    scratch: Pipe,
+    file: LogFile,
+    mirror: Mirror<'a>,
+    wall_clock: WallClock,
+    input: Vec<u8>,
+    lines: Vec<u8>,
+    failing: Option<Failing>,
+    half_since: Option<Millis>,
+    dropped: u64,
+}
+
+/// The log file cannot be written at the moment.
+#[derive(Debug)]
+struct Failing {
+    again_at: Millis,
+    why: String,
+    held: Vec<u8>,
+    dropped: u64,
+}
+
+impl<'a> Pump<'a> {
+    /// From `source`, which does not block, to the log in `folder` and to `output`; `null` is `/dev/null`.
+    ///
+    /// # Errors
+    /// No pipe can be made.
+    pub fn new(
+        (source, null): (BorrowedFd<'a>, BorrowedFd<'a>),
+        (folder, retention): (PathBuf, Retention),
+        (output, name): (&'a Output, &str),
+        wall_clock: WallClock,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            source,
+            null,
+            scratch: Pipe::new()?,
+            file: LogFile::new(folder, retention),
+            mirror: Mirror::new(output, name),
+            wall_clock,
+            input: Vec::new(),
+            lines: Vec::new(),
+            failing: None,
+            half_since: None,
+            dropped: 0,
+        })
+    }
+
+    /// Lines that came into no file.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// When [`Pump::run`] is wanted although nothing new has come.
+    pub fn deadline(&self, now: Millis) -> Option<Millis> {
+        let half = self.half_since.map(|since| since + HALF_LINE);
+        let failing = self.failing.as_ref().map(|failing| failing.again_at);
+        [half, failing, self.mirror.retry_at(now)].into_iter().flatten().min()
+    }
+
+    /// Moves what waits. `last`: no more will come, so a line without an end is one. Whether more waits.
+    pub fn run(&mut self, now: Millis, last: bool) -> bool {
+        let last = last || self.half_since.is_some_and(|since| now >= since + HALF_LINE);
+        self.retry(now);
+        self.mirror.flush(now);
+        for _ in 0..TURN {
+            // A slow reader of the container's output slows the service down, as a terminal would; for a second at most.
+            if self.mirror.is_full() {
+                return false;
+            }
+            let waiting = self.peek();
+            if waiting == 0 {
+                self.half_since = None;
+                return false;
+            }
+            let taken = self.format(now, last);
+            self.write(now);
+            self.mirror.flush(now);
+            if taken == 0 {
+                self.half_since.get_or_insert(now);
+                return false;
+            }
+            // Only now that they are written down do the bytes leave the pipe.
+            let _ = discard(self.source, self.null, taken);
+            self.half_since = None;
+        }
+        true
+    }
+
+    /// A line of the supervisor's own.
+    pub fn note(&mut self, now: Millis, text: &str) {
+        let line = format!("[supervisor] {text}");
+        self.line(now, line.as_bytes());
+        self.write(now);
+        self.mirror.flush(now);
+    }
+
+    /// Copies what waits into `input`; how much it is.
+    fn peek(&mut self) -> usize {
+        self.input.resize(CHUNK, 0);
+        let Ok(waiting) = peek_into(self.source, self.scratch.writer.as_fd(), CHUNK) else { return 0 };
+        let mut read = 0;
+        while read < waiting {
+            match read_waiting(&self.scratch.reader, &mut self.input[read..]) {
+                Ok(Some(count)) if count > 0 => read += count,
+                _ => break,
+            }
+        }
+        self.input.truncate(read);
+        read
+    }
+
+    /// Turns the whole lines of `input` into lines of the log; how many bytes they are.
+    fn format(&mut self, now: Millis, last: bool) -> usize {
+        let input = std::mem::take(&mut self.input);
+        let mut taken = 0;
+        while let Some((line, length)) = first(&input[taken..], last) {
+            self.line(now, line);
+            taken += length;
+        }
+        self.input = input;
+        taken
+    }
+
+    fn line(&mut self, now: Millis, line: &[u8]) {
+        if self.lines.len() + line.len() > CHUNK {
+            self.write(now);
+        }
+        self.lines.extend_from_slice(&stamp((self.wall_clock)()));
+        self.lines.extend_from_slice(line);
+        self.lines.push(b'\n');
+        self.mirror.line(now, line);
+    }
+
+    fn write(&mut self, now: Millis) {
+        let lines = std::mem::take(&mut self.lines);
+        if !lines.is_empty() {
+            match &mut self.failing {
+                Some(failing) => self.dropped += failing.hold(&lines),
+                None => self.append(now, &lines),
+            }
+        }
+        self.lines = lines;
+        self.lines.clear();
+    }
+
+    fn append(&mut self, now: Millis, lines: &[u8]) {
+        if let Err((written, error)) = self.file.append(lines, (self.wall_clock)().0) {
+            let mut failing =
+                Failing { again_at: now + RETRY, why: error.to_string(), held: Vec::new(), dropped: 0 };
+            self.dropped += failing.hold(&lines[written..]);
+            let text = format!("[supervisor] the log file cannot be written, lines are held: {error}");
+            self.mirror.line(now, text.as_bytes());
+            self.failing = Some(failing);
+        }
+    }
+
+    /// Tries a failing file again.
+    fn retry(&mut self, now: Millis) {
+        let Some(failing) = self.failing.take_if(|failing| failing.again_at <= now) else { return };
+        match self.file.append(&failing.held, (self.wall_clock)().0) {
+            Ok(()) if failing.dropped == 0 => {}
+            Ok(()) => self.note(now, &format!("{} lines were dropped: {}", failing.dropped, failing.why)),
+            Err((written, error)) => {
+                let held = failing.held[written..].to_vec();
+                self.failing =
+                    Some(Failing { again_at: now + RETRY, why: error.to_string(), held, ..failing });
+            }
+        }
+    }
+}
+
+impl Failing {
+    /// Holds lines as far as there is room; how many were dropped.
+    fn hold(&mut self, lines: &[u8]) -> u64 {
+        let mut dropped = 0;
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            // Once one was dropped all are, until the file can be written: the gap is in one place.
+            if self.dropped + dropped == 0 && self.held.len() + line.len() <= HELD {
+                self.held.extend_from_slice(line);
+            } else {
+                dropped += 1;
+            }
+        }
+        self.dropped += dropped;
+        dropped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::io::Write;
+
+    struct Bench {
+        folder: tempfile::TempDir,
+        source: Pipe,
+        shown: Pipe,
+        output: Output,
+        null: File,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let shown = Pipe::new().expect("pipe");
+            let output = Output::of(shown.writer.as_fd()).expect("opened");
+            let null = File::options().write(true).open("/dev/null").expect("there");
+            let folder = tempfile::tempdir().expect("a folder");
+            Self { folder, source: Pipe::new().expect("pipe"), shown, output, null }
+        }
+
+        fn pump(&self) -> Pump<'_> {
+            let fds = (self.source.reader.as_fd(), self.null.as_fd());
+            let folder = (self.folder.path().join("logs"), Retention::default());
+            Pump::new(fds, folder, (&self.output, "p/s"), || (0, 0)).expect("made")
+        }
+
+        fn write(&self, text: &str) {
+            let file = File::from(self.source.writer.try_clone().expect("duplicated"));
+            (&file).write_all(text.as_bytes()).expect("written");
+        }
+
+        fn log(&self) -> String {
+            let text = std::fs::read_to_string(self.folder.path().join("logs/current")).unwrap_or_default();
+            text.replace("1970-01-01T00:00:00.000000Z ", "")
+        }
+
+        fn shown(&self) -> String {
+            let mut buffer = vec![0; 1 << 17];
+            let count = read_waiting(&self.shown.reader, &mut buffer).expect("read").unwrap_or(0);
+            String::from_utf8_lossy(&buffer[..count]).into_owned()
+        }
+    }
+
+    #[test]
+    fn lines_go_to_the_file_and_to_the_output() {
+        let bench = Bench::new();
+        let mut pump = bench.pump();
+        bench.write("one\ntwo\nhal");
+        assert!(!pump.run(0, false));
+        assert_eq!(
+            (bench.log(), bench.shown()),
+            ("one\ntwo\n".to_owned(), "p/s: one\np/s: two\n".to_owned())
+        );
+        bench.write("f\n");
+        pump.run(10, false);
+        assert_eq!(bench.log(), "one\ntwo\nhalf\n");
+        assert_eq!(pump.deadline(10), None);
+    }
+
+    #[test]
+    fn half_a_line_is_written_after_a_second_or_at_the_end() {
+        let bench = Bench::new();
+        let mut pump = bench.pump();
+        bench.write("password: ");
+        pump.run(0, false);
+        assert_eq!((bench.log(), pump.deadline(0)), (String::new(), Some(HALF_LINE)));
+        pump.run(HALF_LINE, false);
+        assert_eq!((bench.log().as_str(), pump.deadline(0)), ("password: \n", None));
+        bench.write("bye");
+        pump.run(HALF_LINE + 1, true);
+        assert_eq!(bench.log(), "password: \nbye\n");
+    }
+
+    #[test]
+    fn a_pump_that_is_killed_in_the_middle_loses_nothing() {
+        let bench = Bench::new();
+        bench.write("one\ntwo\n");
+        // Seen, not yet written down: as if it were killed there.
+        let mut killed = bench.pump();
+        killed.peek();
+        drop(killed);
+        bench.pump().run(0, false);
+        assert_eq!(bench.log(), "one\ntwo\n");
+    }
+
+    #[test]
+    fn long_output_is_moved_whole() {
+        let bench = Bench::new();
+        let mut pump = bench.pump();
+        let text: String =
+            (0..2000).map(|number| format!("line {number} {}\n", "x".repeat(number % 50))).collect();
+        let mut shown = String::new();
+        for part in text.as_bytes().chunks(10_000) {
+            bench.write(std::str::from_utf8(part).expect("ASCII"));
+            for _ in 0..20 {
+                pump.run(0, false);
+                shown += &bench.shown();
+            }
+        }
+        assert_eq!(bench.log(), text);
+        assert_eq!(shown.replace("p/s: ", ""), text);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_holds_lines_then_drops_and_counts_them() {
+        let bench = Bench::new();
+        let logs = bench.folder.path().join("logs");
+        std::fs::write(&logs, "in the way").expect("written");
+        let mut pump = bench.pump();
+        bench.write("first\n");
+        pump.run(0, false);
+        let line = format!("{}\n", "#".repeat(999));
+        for _ in 0..30 {
+            bench.write(&line);
+            pump.run(1, false);
+            bench.shown();
+        }
+        let dropped = pump.dropped();
+        assert!((14..=16).contains(&dropped), "{dropped}");
+        pump.run(RETRY, false);
+        assert_eq!(pump.dropped(), dropped);
+        std::fs::remove_file(&logs).expect("removed");
+        pump.run(2 * RETRY, false);
+        bench.write("after\n");
+        pump.run(2 * RETRY + 1, false);
+        let log = bench.log();
+        assert_eq!(log.matches('#').count(), 999 * (30 - dropped as usize));
+        assert!(log.starts_with("first\n") && log.ends_with("after\n"));
+        assert!(log.contains(&format!("[supervisor] {dropped} lines were dropped: ")), "{log}");
+    }
+}
