@@ -104,6 +104,9 @@ impl Workspace {
 
     /// The sources of `package` and of the members that it is made of, as a tree that is laid out like the workspace.
     ///
+    /// Build it with `--offline`, not with `--locked`: Cargo then takes out of `Cargo.lock` the crates that only a feature asked for
+    /// by a member that is left out would need. All versions stay as they are locked.
+    ///
     /// # Errors
     /// [`WorkspaceError`].
     pub fn files(&self, package: &str) -> Result<Tree, WorkspaceError> {

@@ -314,12 +314,12 @@ fn a_full_disk_is_named_and_nothing_is_promoted() {
     let wanted = source(&bytes, [url(server.put("/f", &bytes, [Does::Serve]))]);
     let store = bench.store();
     std::fs::create_dir(&store).expect("made");
-    // A file system of 1 MiB, which only root can make.
+    // A file system of 1 MiB. Only root may mount one, and not in every container.
     let mounted =
         rustix::mount::mount("medic-test", &store, "tmpfs", rustix::mount::MountFlags::empty(), c"size=1m");
-    if mounted.is_err() {
-        assert!(!rustix::process::geteuid().is_root(), "root can mount");
-        return;
+    match mounted {
+        Err(rustix::io::Errno::PERM) => return,
+        other => other.expect("mounted"),
     }
     let result = bench.fetch(&[&wanted]);
     let whole = path_of(&store, &wanted.sha256).exists();
