@@ -5,9 +5,9 @@
 //! | [`tree`] | a tree of folders, files and links as a value: scanned, put together, digested, written |
 //! | [`writer`] | one canonical tar: same members, same bytes |
 //! | [`digest`] | SHA-256 and size while bytes flow by |
-//! | [`compress`] (feature `pack`) | gzip and zstd, deterministic, with both digests of a layer |
+//! | `compress` (feature `pack`) | gzip and zstd, deterministic, with both digests of a layer |
 //! | [`package`] | package archives: reading always, writing with the feature `pack` |
-//! | [`upstream`] (feature `upstream`) | unpacking what others made: `.tar[.gz\|.bz2\|.xz\|.zst]`, `.zip`, `.whl`, `.crate` |
+//! | `upstream` (feature `upstream`) | unpacking what others made: `.tar[.gz\|.bz2\|.xz\|.zst]`, `.zip`, `.whl`, `.crate` |
 //! | [`json`] | canonical JSON |
 //!
 //! On disk it reads and writes only what the caller names, and below folders that the caller names.

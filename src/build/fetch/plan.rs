@@ -162,7 +162,7 @@ mod tests {
 
     fn access(offline: bool) -> Access {
         Access {
-            workspace: "/work".into(),
+            workspace: "/workspace".into(),
             mirrors: Mirror::parse_list("/mirror https://m.example"),
             debian: vec!["http://deb.example/debian/".to_owned(), "file:///srv/debian".to_owned()],
             cargo_home: None,
