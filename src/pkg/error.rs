@@ -17,6 +17,25 @@ pub enum Error {
     /// A package archive is refused.
     #[error(transparent)]
     Package(#[from] medic_archive::PackageError),
+    /// A repository cannot be read or is not to be trusted.
+    #[error(transparent)]
+    Repository(#[from] medic_repository::RepositoryError),
+    /// No set of packages meets every wish and need.
+    #[error("this cannot be installed: {why}")]
+    NoSolution {
+        /// The needs and conflicts that stand against it.
+        why: String,
+    },
+    /// An archive holds another package than its index says.
+    #[error("'{location}' holds {found}, and its repository says that it is {expected}: it was exchanged")]
+    Exchanged {
+        /// The archive.
+        location: String,
+        /// As the index says.
+        expected: Box<Named>,
+        /// As its manifest says.
+        found: Box<Named>,
+    },
     /// A path would be longer than paths may be.
     #[error(transparent)]
     Path(#[from] PathError),
@@ -252,6 +271,7 @@ impl Error {
             | Self::NoPrevious { .. } => 4,
             Self::Needs { .. }
             | Self::Conflict { .. }
+            | Self::NoSolution { .. }
             | Self::Older { .. }
             | Self::WrongArch { .. }
             | Self::Twice { .. } => 5,
@@ -263,7 +283,13 @@ impl Error {
             Self::Package(
                 medic_archive::PackageError::Sink { .. } | medic_archive::PackageError::Read { .. },
             ) => 1,
-            Self::Package(_)
+            Self::Repository(
+                medic_repository::RepositoryError::Read { .. }
+                | medic_repository::RepositoryError::NotThere { .. },
+            ) => 4,
+            Self::Repository(_)
+            | Self::Exchanged { .. }
+            | Self::Package(_)
             | Self::Document(_)
             | Self::Path(_)
             | Self::LongPath { .. }

@@ -34,6 +34,8 @@ pub mod operation;
 pub mod paths;
 pub mod plan;
 pub mod reporter;
+pub mod repositories;
+pub mod resolve;
 pub mod root;
 pub mod services;
 pub mod sync;

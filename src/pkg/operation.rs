@@ -1,17 +1,20 @@
 //! What an operator asks for, as plans: install, switch to a version that is there, remove.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use medic_archive::PackageReader;
 use medic_archive::package::Limits;
 use medic_model::receipt::{FORMAT, Origin};
-use medic_model::{Manifest, PackageName, Receipt, Sha256, Version, layout};
+use medic_model::{Arch, Dependency, Manifest, PackageName, Receipt, Sha256, Version, VersionReq, layout};
+use medic_repository::Listed;
 
 use crate::bundle::check_arch;
-use crate::error::Error;
+use crate::error::{Error, Named};
 use crate::installed::{self, Present};
 use crate::plan::{self, Candidate, From, Plan};
+use crate::repositories::Opened;
+use crate::resolve::{Pool, Source, Wish, resolve};
 use crate::root::Root;
 use crate::sync::{previous, settings};
 use crate::transaction::{Archive, Materials};
@@ -26,45 +29,207 @@ pub struct Permissions {
     pub reinstall: bool,
 }
 
+/// Something that is to be installed, as an operator names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operand {
+    /// A package archive.
+    File(PathBuf),
+    /// A package of a repository: `nginx`, `nginx=1.30.6`, `nginx>=1.30,<2`.
+    Name(Dependency),
+}
+
+impl Operand {
+    /// A text is a file when it has a slash, ends like an archive, or is there; else it is a name.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let path = Path::new(text);
+        if text.contains('/') || text.ends_with(".pkg.tar.zst") || path.is_file() {
+            return Ok(Self::File(path.to_owned()));
+        }
+        let name = text.parse().map(Self::Name);
+        name.map_err(|error| Error::NoCandidate { text: text.to_owned(), why: error.to_string() })
+    }
+}
+
 /// Opens a package archive and reads its manifest.
 ///
 /// # Errors
-/// [`Error::Package`].
+/// [`Error::Package`]; [`Error::NoCandidate`] when it is not there.
 pub fn open_archive(path: &Path, expected: Option<Sha256>) -> Result<Archive, Error> {
+    if !path.exists() {
+        let why = "there is no such file".to_owned();
+        return Err(Error::NoCandidate { text: path.display().to_string(), why });
+    }
     let reader = PackageReader::open(path, Limits::default())?;
     Ok(Archive { reader, location: path.display().to_string(), expected })
 }
 
-/// Plans the installation of archives, in the order of their needs, as one transaction. Archives of what is installed already
-/// are left out.
+/// Plans the installation of what is asked for and of what that needs, as one transaction. What is installed already is left out.
 ///
 /// # Errors
-/// An archive is for another machine, older than what is installed, given twice, or would not go together with the rest.
+/// An archive is refused, for another machine, or older than what is installed; or no set of packages would go together.
 pub fn install(
     root: &Root,
-    archives: Vec<Archive>,
+    operands: &[Operand],
+    repositories: &[Opened],
     permissions: Permissions,
     now: u64,
 ) -> Result<(Plan, Materials), Error> {
     let installed = installed::all(root)?;
-    let mut wanted: BTreeMap<PackageName, Archive> = BTreeMap::new();
-    for archive in archives {
-        let manifest = archive.reader.manifest();
-        check_arch(manifest)?;
-        if let Some(other) = wanted.get(&manifest.name) {
-            return Err(Error::Twice {
-                package: manifest.name.clone(),
-                one: other.reader.manifest().version.clone(),
-                other: manifest.version.clone(),
-            });
-        }
-        if is_wanted(manifest, installed.get(&manifest.name), permissions)? {
-            wanted.insert(manifest.name.clone(), archive);
-        }
+    let (mut given, mut wishes) = (Vec::new(), Vec::new());
+    for operand in operands {
+        let (name, req) = match operand {
+            Operand::Name(dependency) => (dependency.name.clone(), dependency.req.clone()),
+            Operand::File(path) => {
+                let archive = open_archive(path, None)?;
+                let manifest = archive.reader.manifest();
+                let exact = (manifest.name.clone(), VersionReq::exactly(manifest.version.clone()));
+                let old = installed.get(&manifest.name);
+                check_given(manifest, &given, old, permissions)?;
+                if permissions.reinstall || old.is_none_or(|old| old.manifest != *manifest) {
+                    given.push(archive);
+                }
+                exact
+            }
+        };
+        wishes.push(Wish { name, req, highest: false });
     }
+    let wanted = choose(&installed, given, &wishes, repositories, permissions)?;
+    of_archives(root, &installed, wanted, now)
+}
+
+/// Plans the upgrade of these packages (none: of all) to the highest versions that go together.
+///
+/// # Errors
+/// As [`install`]; or one is not installed.
+pub fn upgrade(
+    root: &Root,
+    packages: &[PackageName],
+    repositories: &[Opened],
+    now: u64,
+) -> Result<(Plan, Materials), Error> {
+    let installed = installed::all(root)?;
+    if let Some(package) = packages.iter().find(|package| !installed.contains_key(package)) {
+        return Err(Error::NotInstalled { package: package.clone() });
+    }
+    let names = installed.keys().filter(|name| packages.is_empty() || packages.contains(name));
+    let wishes: Vec<Wish> =
+        names.map(|name| Wish { name: name.clone(), req: VersionReq::ANY, highest: true }).collect();
+    let wanted = choose(&installed, Vec::new(), &wishes, repositories, Permissions::default())?;
+    of_archives(root, &installed, wanted, now)
+}
+
+fn check_given(
+    manifest: &Manifest,
+    given: &[Archive],
+    old: Option<&Receipt>,
+    permissions: Permissions,
+) -> Result<(), Error> {
+    check_arch(manifest)?;
+    if let Some(other) = given.iter().map(|a| a.reader.manifest()).find(|other| other.name == manifest.name) {
+        return Err(Error::Twice {
+            package: manifest.name.clone(),
+            one: other.version.clone(),
+            other: manifest.version.clone(),
+        });
+    }
+    match old.map(|old| &old.manifest.version) {
+        Some(installed) if manifest.version < *installed && !permissions.downgrade => Err(Error::Older {
+            package: manifest.name.clone(),
+            installed: installed.clone(),
+            version: manifest.version.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Solves, and opens the archives of what is chosen.
+fn choose(
+    installed: &BTreeMap<PackageName, Receipt>,
+    given: Vec<Archive>,
+    wishes: &[Wish],
+    repositories: &[Opened],
+    permissions: Permissions,
+) -> Result<BTreeMap<PackageName, Archive>, Error> {
+    let Some(arch) = Arch::host() else { return Ok(BTreeMap::new()) };
+    let chosen = {
+        let mut pool = Pool::new(installed, permissions.downgrade);
+        for (number, archive) in given.iter().enumerate() {
+            pool.give(archive.reader.manifest(), number);
+        }
+        for (number, opened) in repositories.iter().enumerate() {
+            pool.offer(opened.repository.index(), arch, number);
+        }
+        resolve(&pool, wishes).map_err(|why| Error::NoSolution { why })?
+    };
+    let mut given: Vec<Option<Archive>> = given.into_iter().map(Some).collect();
+    let mut wanted = BTreeMap::new();
+    for (name, (_, source)) in chosen {
+        let archive = match source {
+            Source::Installed => continue,
+            Source::Given(number) => given.get_mut(number).and_then(Option::take),
+            Source::Offered(number, at) => Some(fetch(&repositories[number], at)?),
+        };
+        wanted.extend(archive.map(|archive| (name, archive)));
+    }
+    if permissions.reinstall {
+        again(installed, wishes, repositories, &mut wanted)?;
+    }
+    Ok(wanted)
+}
+
+/// What is installed and was asked for by name, once more, from a repository that has that version.
+fn again(
+    installed: &BTreeMap<PackageName, Receipt>,
+    wishes: &[Wish],
+    repositories: &[Opened],
+    wanted: &mut BTreeMap<PackageName, Archive>,
+) -> Result<(), Error> {
+    for manifest in wishes.iter().filter_map(|wish| installed.get(&wish.name)).map(|r| &r.manifest) {
+        if wanted.contains_key(&manifest.name) {
+            continue;
+        }
+        let same = |listed: &Listed| {
+            (&listed.name, &listed.version, listed.arch) == (&manifest.name, &manifest.version, manifest.arch)
+        };
+        let found = repositories
+            .iter()
+            .find_map(|opened| Some((opened, opened.repository.index().packages.iter().position(same)?)));
+        let (opened, at) = found.ok_or_else(|| Error::NoCandidate {
+            text: format!("{}={}", manifest.name, manifest.version),
+            why: "no repository has that version, so it cannot be installed again".to_owned(),
+        })?;
+        wanted.insert(manifest.name.clone(), fetch(opened, at)?);
+    }
+    Ok(())
+}
+
+/// Opens an archive of a repository. Its digest is checked while it is unpacked, before anything of it is used.
+fn fetch(opened: &Opened, at: usize) -> Result<Archive, Error> {
+    let listed = &opened.repository.index().packages[at];
+    let path = opened.repository.fetch(listed, Path::new(""))?;
+    let archive = open_archive(&path, Some(listed.sha256))?;
+    let manifest = archive.reader.manifest();
+    if (&manifest.name, &manifest.version, manifest.arch) != (&listed.name, &listed.version, listed.arch) {
+        let expected = Named { package: listed.name.clone(), version: listed.version.clone() };
+        let (expected, found) = (Box::new(expected), Named::of(manifest));
+        return Err(Error::Exchanged { location: archive.location, expected, found });
+    }
+    Ok(archive)
+}
+
+fn of_archives(
+    root: &Root,
+    installed: &BTreeMap<PackageName, Receipt>,
+    wanted: BTreeMap<PackageName, Archive>,
+    now: u64,
+) -> Result<(Plan, Materials), Error> {
     let manifests: depends::Together<'_> =
         wanted.iter().map(|(name, archive)| (name, archive.reader.manifest())).collect();
-    together(&installed, &manifests, None)?;
+    // The solver went by the indexes; the archives themselves have the last word.
+    together(installed, &manifests, None)?;
     let (mut plan, mut receipts) = (Plan::default(), BTreeMap::new());
     for name in depends::in_order(&manifests) {
         let (manifest, old) = (manifests[&name], installed.get(&name));
@@ -74,18 +239,6 @@ pub fn install(
         receipts.insert(name, receipt(manifest.clone(), Origin::Bundle, old, now));
     }
     Ok((plan, Materials { archives: wanted, receipts }))
-}
-
-fn is_wanted(manifest: &Manifest, old: Option<&Receipt>, permissions: Permissions) -> Result<bool, Error> {
-    let Some(old) = old.map(|old| &old.manifest) else { return Ok(true) };
-    if manifest.version < old.version && !permissions.downgrade {
-        return Err(Error::Older {
-            package: manifest.name.clone(),
-            installed: old.version.clone(),
-            version: manifest.version.clone(),
-        });
-    }
-    Ok(permissions.reinstall || manifest != old)
 }
 
 fn together(

@@ -162,6 +162,40 @@ impl Root {
     }
 }
 
+/// Single files, at once and for good; for what is no part of a transaction.
+impl Root {
+    /// Writes a file durably, in the place of one that may be there, and makes the folders above it.
+    ///
+    /// # Errors
+    /// Any step that fails: then the old file is untouched.
+    pub fn write_durable(&self, path: &RelPath, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+        if let Some(parent) = path.parent() {
+            self.make_folders(&parent)?;
+        }
+        let Place { folder, name } = self.place(path)?;
+        let aside = format!(".{name}.partial");
+        folder.remove_file_if_there(&aside)?;
+        let written =
+            folder.write_new_durable(&aside, bytes, mode).and_then(|()| folder.rename(&aside, &name));
+        if let Err(error) = written {
+            let _ = folder.remove_file_if_there(&aside);
+            return Err(error);
+        }
+        folder.sync()
+    }
+
+    /// Removes a file durably. `false`: nothing was there.
+    ///
+    /// # Errors
+    /// It may not be removed.
+    pub fn remove_durable(&self, path: &RelPath) -> Result<bool, FileError> {
+        let Some(Place { folder, name }) = self.place_if_there(path)? else { return Ok(false) };
+        let removed = folder.remove_file_if_there(&name)?;
+        folder.sync()?;
+        Ok(removed)
+    }
+}
+
 /// Turns "nothing is there" into none.
 pub fn absent<T>(result: Result<T, FileError>) -> Result<Option<T>, FileError> {
     match result {

@@ -15,8 +15,8 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("medic-pkg", &["medic-archive", "medic-model", "medic-repository", "medic-sys"]),
     ("medic-supervisor", &["medic-model", "medic-sys"]),
     ("xtask", &["medic-build", "medic-image", "medic-model"]),
-    // Archive and model are for its tests only, which make packages.
-    ("medic-os", &["medic-archive", "medic-model", "medic-pkg", "medic-supervisor"]),
+    // Archive, model and repository are for its tests only, which make packages and publish them.
+    ("medic-os", &["medic-archive", "medic-model", "medic-pkg", "medic-repository", "medic-supervisor"]),
     ("medic-tests", &[]),
 ];
 

@@ -6,6 +6,7 @@ mod certificate;
 mod faults;
 mod install;
 mod remove;
+mod repository;
 mod support;
 mod sync;
 mod turns;

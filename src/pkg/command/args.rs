@@ -46,6 +46,8 @@ Exit codes:
 pub enum Command {
     /// Install or upgrade packages, all of them or none.
     Install(Install),
+    /// Upgrade installed packages to the highest versions that go together.
+    Upgrade(Upgrade),
     /// Remove packages: what they installed, if it was not edited; never their storage.
     Remove(Remove),
     /// Make a version current that is still there.
@@ -54,8 +56,10 @@ pub enum Command {
     Rollback(Rollback),
     /// Reconcile /srv with the packages of the image; init does this at every start.
     Sync(Sync),
-    /// List the installed packages.
-    List,
+    /// List packages.
+    List(List),
+    /// Find packages of the repositories by a word in name or summary.
+    Search(Search),
     /// Tell about an installed package.
     Info(One),
     /// List what a package has installed.
@@ -64,13 +68,21 @@ pub enum Command {
     Owns(Owns),
     /// Compare every file with its receipt.
     Verify(Verify),
+    /// Add, remove and list repositories.
+    #[command(subcommand)]
+    Repo(Repo),
+    /// Add, remove and list the keys that are trusted to sign repositories.
+    #[command(subcommand)]
+    Key(Key),
+    /// Read all repositories, and remember their newest indexes.
+    Update,
 }
 
 /// `pkg install`
 #[derive(Debug, Args)]
 pub struct Install {
-    /// Package archives.
-    #[arg(required = true, value_name = "FILE")]
+    /// Package archives, or packages of a repository: nginx, nginx=1.30.6, 'nginx>=1.30'.
+    #[arg(required = true, value_name = "FILE|NAME")]
     pub packages: Vec<String>,
     /// Put an older version in the place of a newer one.
     #[arg(long)]
@@ -81,6 +93,71 @@ pub struct Install {
     /// How it is done.
     #[command(flatten)]
     pub change: Change,
+}
+
+/// `pkg upgrade`
+#[derive(Debug, Args)]
+pub struct Upgrade {
+    /// Packages; none is all.
+    #[arg(value_name = "NAME")]
+    pub packages: Vec<PackageName>,
+    /// How it is done.
+    #[command(flatten)]
+    pub change: Change,
+}
+
+/// `pkg list`
+#[derive(Debug, Args)]
+pub struct List {
+    /// Those of the repositories instead.
+    #[arg(long, conflicts_with = "outdated")]
+    pub available: bool,
+    /// Only those of which a repository has a higher version.
+    #[arg(long)]
+    pub outdated: bool,
+}
+
+/// `pkg search`
+#[derive(Debug, Args)]
+pub struct Search {
+    /// A part of a name or a summary, in any case of letters.
+    pub word: String,
+}
+
+/// `pkg repo`
+#[derive(Debug, Subcommand)]
+pub enum Repo {
+    /// Add a repository, once it has been read and is trusted.
+    Add {
+        /// What it is called here.
+        name: PackageName,
+        /// The absolute path of its folder.
+        location: String,
+    },
+    /// Remove a repository; what was installed from it stays.
+    Remove {
+        /// What it is called here.
+        name: PackageName,
+    },
+    /// List the repositories.
+    List,
+}
+
+/// `pkg key`
+#[derive(Debug, Subcommand)]
+pub enum Key {
+    /// Trust a minisign public key.
+    Add {
+        /// A file with the key, or the key itself (RW…).
+        key: String,
+    },
+    /// Trust a key no longer.
+    Remove {
+        /// Its number.
+        number: String,
+    },
+    /// List the trusted keys.
+    List,
 }
 
 /// What every command that changes something takes.

@@ -1,6 +1,5 @@
 //! The commands that change something: take the turn, plan, show or ask, carry out, tell the supervisor.
 
-use std::path::Path;
 use std::time::Duration;
 
 use medic_model::{PackageName, Version};
@@ -9,32 +8,44 @@ use serde_json::json;
 use super::args::{self, Pkg};
 use super::{Failure, Voice, World, json};
 use crate::error::Error;
-use crate::operation::{self, Permissions};
+use crate::operation::{self, Operand, Permissions};
 use crate::plan::{Plan, Step};
+use crate::repositories::{self, Opened};
 use crate::root::Root;
 use crate::services::Supervisor;
-use crate::transaction::{Archive, Context, Materials, Session, Wait, carry_out};
+use crate::transaction::{Context, Materials, Session, Wait, carry_out};
 
 type Planned = Result<(Plan, Materials), Error>;
 
 pub(super) fn install(pkg: &Pkg, args: &args::Install, world: &mut World<'_>) -> Result<u8, Failure> {
-    let archives = args.packages.iter().map(|text| archive(text)).collect::<Result<Vec<_>, _>>()?;
+    let operands = args.packages.iter().map(|text| Operand::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let permissions = Permissions { downgrade: args.downgrade, reinstall: args.reinstall };
     let now = world.now;
-    change(pkg, &args.change, world, |root, _| operation::install(root, archives, permissions, now))
+    change(pkg, &args.change, world, |root, session, voice| {
+        let repositories = opened(root, session, now, voice)?;
+        operation::install(root, &operands, &repositories, permissions, now)
+    })
 }
 
-fn archive(text: &str) -> Result<Archive, Error> {
-    let path = Path::new(text);
-    if !path.exists() {
-        let why = "no such file".to_owned();
-        return Err(Error::NoCandidate { text: text.to_owned(), why });
+pub(super) fn upgrade(pkg: &Pkg, args: &args::Upgrade, world: &mut World<'_>) -> Result<u8, Failure> {
+    let now = world.now;
+    change(pkg, &args.change, world, |root, session, voice| {
+        let repositories = opened(root, session, now, voice)?;
+        operation::upgrade(root, &args.packages, &repositories, now)
+    })
+}
+
+/// The repositories; what is seen of them is remembered, unless nothing may be written.
+fn opened(root: &Root, session: Option<&Session>, now: u64, voice: &Voice<'_>) -> Result<Vec<Opened>, Error> {
+    let opened = repositories::open_all(root, now, voice)?;
+    if let Some(session) = session {
+        repositories::remember(session, &opened)?;
     }
-    operation::open_archive(path, None)
+    Ok(opened)
 }
 
 pub(super) fn remove(pkg: &Pkg, args: &args::Remove, world: &mut World<'_>) -> Result<u8, Failure> {
-    change(pkg, &args.change, world, |root, _| {
+    change(pkg, &args.change, world, |root, _, _| {
         let plan = operation::remove(root, &args.packages, args.purge, args.force)?;
         Ok((plan, Materials::default()))
     })
@@ -48,7 +59,7 @@ pub(super) fn switch(
     world: &mut World<'_>,
 ) -> Result<u8, Failure> {
     let now = world.now;
-    change(pkg, args, world, |root, _| {
+    change(pkg, args, world, |root, _, _| {
         let version = match version {
             Some(version) => version.clone(),
             None => operation::rollback_target(root, package)?,
@@ -63,7 +74,7 @@ pub(super) fn sync(pkg: &Pkg, args: &args::Change, world: &mut World<'_>) -> Res
         return nothing(pkg, world);
     }
     let now = world.now;
-    change(pkg, args, world, |root, voice| crate::sync::plan(root, now, voice))
+    change(pkg, args, world, |root, _, voice| crate::sync::plan(root, now, voice))
 }
 
 fn nothing(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
@@ -75,25 +86,29 @@ fn nothing(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
     Ok(0)
 }
 
+/// Whether to wait for another `pkg`.
+pub(super) fn wait(pkg: &Pkg) -> Wait {
+    if pkg.no_wait { Wait::No } else { Wait::Yes }
+}
+
 fn change(
     pkg: &Pkg,
     args: &args::Change,
     world: &mut World<'_>,
-    plan: impl FnOnce(&Root, &Voice<'_>) -> Planned,
+    plan: impl FnOnce(&Root, Option<&Session>, &Voice<'_>) -> Planned,
 ) -> Result<u8, Failure> {
     let voice = Voice::new(world.err);
     if args.dry_run {
-        let (plan, _) = plan(&Root::open(&pkg.root)?, &voice)?;
+        let (plan, _) = plan(&Root::open(&pkg.root)?, None, &voice)?;
         return show(pkg, &plan, world).map(|()| 0);
     }
     let holder = format!("PID {}", world.pid);
-    let wait = if pkg.no_wait { Wait::No } else { Wait::Yes };
-    let session = Session::begin(&pkg.root, &holder, wait, &voice)?;
+    let session = Session::begin(&pkg.root, &holder, wait(pkg), &voice)?;
     let supervisor = Supervisor::find(session.root());
     if let Some(supervisor) = supervisor.as_ref().filter(|_| session.has_recovered()) {
         supervisor.read_anew(&voice);
     }
-    let (plan, materials) = plan(session.root(), &voice)?;
+    let (plan, materials) = plan(session.root(), Some(&session), &voice)?;
     if plan.is_empty() {
         return nothing(pkg, world);
     }

@@ -4,6 +4,7 @@ pub mod args;
 mod change;
 mod legacy;
 mod query;
+mod sources;
 mod voice;
 
 use std::ffi::{OsStr, OsString};
@@ -89,13 +90,20 @@ fn finish(result: Result<u8, Failure>, err: &mut dyn Write) -> u8 {
 fn dispatch(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
     match &pkg.command {
         Command::Install(install) => change::install(pkg, install, world),
+        Command::Upgrade(upgrade) => change::upgrade(pkg, upgrade, world),
         Command::Remove(remove) => change::remove(pkg, remove, world),
         Command::Use(switch) => {
             change::switch(pkg, &switch.package, Some(&switch.version), &switch.change, world)
         }
         Command::Rollback(back) => change::switch(pkg, &back.package, None, &back.change, world),
         Command::Sync(sync) => change::sync(pkg, &sync.change, world),
-        Command::List => query::list(pkg, world),
+        Command::List(list) if list.available => sources::available(pkg, "", world),
+        Command::List(list) if list.outdated => sources::outdated(pkg, world),
+        Command::List(_) => query::list(pkg, world),
+        Command::Search(search) => sources::available(pkg, &search.word, world),
+        Command::Repo(repo) => sources::repo(pkg, repo, world),
+        Command::Key(key) => sources::key(pkg, key, world),
+        Command::Update => sources::update(pkg, world),
         Command::Info(one) => query::info(pkg, &one.package, world),
         Command::Files(one) => query::files(pkg, &one.package, world),
         Command::Owns(owns) => query::owns(pkg, &owns.path, world),

@@ -22,7 +22,7 @@ const DIFFERS: u8 = 3;
 
 /// Opens the root. A transaction that is still under way is left to the one who holds the lock; one that was cut off is
 /// cleared up, unless this user cannot: looking is possible all the same.
-fn open(pkg: &Pkg, world: &mut World<'_>) -> Result<Root, Failure> {
+pub(super) fn open(pkg: &Pkg, world: &mut World<'_>) -> Result<Root, Failure> {
     let root = Root::open(&pkg.root)?;
     if Session::is_needed(&root)? {
         let voice = Voice::new(world.err);
@@ -60,7 +60,7 @@ pub(super) fn list(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn line(world: &mut World<'_>, text: &str) -> Result<(), Failure> {
+pub(super) fn line(world: &mut World<'_>, text: &str) -> Result<(), Failure> {
     writeln!(world.out, "{text}").map_err(|_| Failure::Output)
 }
 

@@ -1,0 +1,190 @@
+//! The commands about repositories and keys.
+
+use std::path::Path;
+
+use medic_model::{Arch, ByteSize};
+use medic_repository::Listed;
+use serde_json::json;
+
+use super::args::{Key, Pkg, Repo};
+use super::change::wait;
+use super::query::{line, open};
+use super::{Failure, Voice, World, json};
+use crate::error::Error;
+use crate::installed;
+use crate::repositories::{self, Configured, Opened};
+use crate::transaction::Session;
+
+/// The most bytes of a file that may be a key.
+const KEY_LIMIT: u64 = 4096;
+
+fn session(pkg: &Pkg, world: &mut World<'_>) -> Result<Session, Failure> {
+    let voice = Voice::new(world.err);
+    Ok(Session::begin(&pkg.root, &format!("PID {}", world.pid), wait(pkg), &voice)?)
+}
+
+pub(super) fn repo(pkg: &Pkg, repo: &Repo, world: &mut World<'_>) -> Result<u8, Failure> {
+    match repo {
+        Repo::Add { name, location } => {
+            let session = session(pkg, world)?;
+            let configured = Configured { name: name.clone(), location: location.clone() };
+            let opened = repositories::add(&session, &configured, world.now)?;
+            tell(pkg, std::slice::from_ref(&opened), world)
+        }
+        Repo::Remove { name } => {
+            let session = session(pkg, world)?;
+            repositories::remove(&session, name)?;
+            Voice::new(world.err).success(&format!("Repository '{name}' is removed"));
+            Ok(0)
+        }
+        Repo::List => {
+            let all = repositories::all(&open(pkg, world)?)?;
+            if pkg.json {
+                let list: Vec<_> =
+                    all.iter().map(|one| json!({ "name": one.name, "location": one.location })).collect();
+                return json(world.out, &json!(list)).map(|()| 0);
+            }
+            for one in all {
+                line(world, &format!("{}  {}", one.name, one.location))?;
+            }
+            Ok(0)
+        }
+    }
+}
+
+pub(super) fn update(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
+    let session = session(pkg, world)?;
+    let opened = repositories::open_all(session.root(), world.now, &Voice::new(world.err))?;
+    repositories::remember(&session, &opened)?;
+    tell(pkg, &opened, world)
+}
+
+fn tell(pkg: &Pkg, opened: &[Opened], world: &mut World<'_>) -> Result<u8, Failure> {
+    if pkg.json {
+        let list: Vec<_> = opened
+            .iter()
+            .map(|one| {
+                let index = one.repository.index();
+                json!({ "name": one.name, "repository": index.name, "index": index.version,
+                        "expires_at": index.expires_at, "packages": index.packages.len() })
+            })
+            .collect();
+        return json(world.out, &json!(list)).map(|()| 0);
+    }
+    for one in opened {
+        let index = one.repository.index();
+        let text = format!("{}: index {}, {} packages", one.name, index.version, index.packages.len());
+        line(world, &text)?;
+    }
+    Ok(0)
+}
+
+pub(super) fn key(pkg: &Pkg, key: &Key, world: &mut World<'_>) -> Result<u8, Failure> {
+    match key {
+        Key::Add { key } => {
+            let text = key_text(key)?;
+            let session = session(pkg, world)?;
+            let number = repositories::add_key(&session, &text)?;
+            Voice::new(world.err).success(&format!("Key {number} is trusted"));
+        }
+        Key::Remove { number } => {
+            let session = session(pkg, world)?;
+            repositories::remove_key(&session, number)?;
+            Voice::new(world.err).success(&format!("Key {number} is trusted no longer"));
+        }
+        Key::List => {
+            let keys = repositories::keys(&open(pkg, world)?)?;
+            let numbers: Vec<String> = keys.iter().map(|key| key.id().to_string()).collect();
+            if pkg.json {
+                return json(world.out, &json!(numbers)).map(|()| 0);
+            }
+            for number in numbers {
+                line(world, &number)?;
+            }
+        }
+    }
+    Ok(0)
+}
+
+fn key_text(key: &str) -> Result<String, Error> {
+    let path = Path::new(key);
+    if key.starts_with("RW") && !path.exists() {
+        return Ok(key.to_owned());
+    }
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().unwrap_or_default();
+    let text = medic_sys::files::Folder::open(folder).and_then(|folder| folder.read(name, KEY_LIMIT));
+    match text {
+        Ok(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
+        Err(error) if error.is_absent() => {
+            let why = "there is no such file, and a key starts with 'RW'".to_owned();
+            Err(Error::NoCandidate { text: key.to_owned(), why })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn matches(listed: &Listed, word: &str) -> bool {
+    let word = word.to_lowercase();
+    listed.name.as_str().contains(&word) || listed.summary.to_lowercase().contains(&word)
+}
+
+/// The highest version of each package that the repositories have for this machine.
+fn highest(opened: &[Opened]) -> Vec<(&Opened, &Listed)> {
+    let mut highest: std::collections::BTreeMap<_, (&Opened, &Listed)> = std::collections::BTreeMap::new();
+    for one in opened {
+        for listed in one.repository.index().packages.iter().filter(|l| Some(l.arch) == Arch::host()) {
+            let best = highest.entry(&listed.name).or_insert((one, listed));
+            if best.1.version < listed.version {
+                *best = (one, listed);
+            }
+        }
+    }
+    highest.into_values().collect()
+}
+
+pub(super) fn available(pkg: &Pkg, word: &str, world: &mut World<'_>) -> Result<u8, Failure> {
+    let root = open(pkg, world)?;
+    let opened = repositories::open_all(&root, world.now, &Voice::new(world.err))?;
+    let found: Vec<_> = highest(&opened).into_iter().filter(|(_, listed)| matches(listed, word)).collect();
+    if pkg.json {
+        let list: Vec<_> = found
+            .iter()
+            .map(|(one, l)| {
+                json!({ "name": l.name, "version": l.version, "arch": l.arch, "summary": l.summary,
+                        "size": l.size, "installed_size": l.installed_size, "repository": one.name })
+            })
+            .collect();
+        return json(world.out, &json!(list)).map(|()| 0);
+    }
+    let width = |text: fn(&Listed) -> usize| found.iter().map(|(_, l)| text(l)).max().unwrap_or(0);
+    let (name, version) = (width(|l| l.name.as_str().len()), width(|l| l.version.as_str().len()));
+    for (_, l) in &found {
+        let size = ByteSize(l.size).to_string();
+        line(world, &format!("{:name$}  {:version$}  {size:>9}  {}", l.name, l.version, l.summary))?;
+    }
+    Ok(0)
+}
+
+pub(super) fn outdated(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
+    let root = open(pkg, world)?;
+    let opened = repositories::open_all(&root, world.now, &Voice::new(world.err))?;
+    let installed = installed::briefs(&root)?;
+    let newer = |brief: &installed::Brief| {
+        let listed = highest(&opened).into_iter().map(|(_, l)| l).find(|l| l.name == brief.name)?;
+        (listed.version > brief.version)
+            .then(|| (brief.name.clone(), brief.version.clone(), listed.version.clone()))
+    };
+    let found: Vec<_> = installed.iter().filter_map(newer).collect();
+    if pkg.json {
+        let list: Vec<_> = found
+            .iter()
+            .map(|(name, from, to)| json!({ "name": name, "version": from, "available": to }))
+            .collect();
+        return json(world.out, &json!(list)).map(|()| 0);
+    }
+    for (name, from, to) in found {
+        line(world, &format!("{name}  {from} -> {to}"))?;
+    }
+    Ok(0)
+}

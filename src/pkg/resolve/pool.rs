@@ -1,0 +1,107 @@
+//! Every package that there is to choose from: installed, given as a file, offered by a repository.
+
+use std::collections::{BTreeMap, HashMap};
+
+use medic_model::{Arch, Dependency, Manifest, PackageName, Receipt, Version, VersionReq};
+use medic_repository::Index;
+
+/// Where a version can be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// It is installed.
+    Installed,
+    /// The caller has it as a file; the number is the caller's.
+    Given(usize),
+    /// A repository offers it: the number of the repository, and of the package in its index.
+    Offered(usize, usize),
+}
+
+/// A version of a package.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate<'a> {
+    pub(super) version: &'a Version,
+    pub(super) depends: &'a [Dependency],
+    pub(super) conflicts: &'a [Dependency],
+    pub(super) source: Source,
+}
+
+/// All versions of a package, ascending.
+#[derive(Debug, Clone)]
+pub(super) struct Candidates<'a> {
+    pub(super) name: &'a PackageName,
+    pub(super) versions: Vec<Candidate<'a>>,
+}
+
+/// Every package that there is to choose from.
+#[derive(Debug, Default)]
+pub struct Pool<'a> {
+    pub(super) packages: Vec<Candidates<'a>>,
+    by_name: HashMap<&'a PackageName, usize>,
+    /// Of each installed package: its version, below which nothing is chosen unless it is allowed.
+    pub(super) installed: BTreeMap<&'a PackageName, &'a Version>,
+    downgrade: bool,
+}
+
+impl<'a> Pool<'a> {
+    /// A pool of what is installed. `downgrade`: versions older than that may be chosen.
+    pub fn new(installed: &'a BTreeMap<PackageName, Receipt>, downgrade: bool) -> Self {
+        let mut pool = Self { downgrade, ..Self::default() };
+        for receipt in installed.values() {
+            pool.installed.insert(&receipt.manifest.name, &receipt.manifest.version);
+            pool.add_manifest(&receipt.manifest, Source::Installed);
+        }
+        pool
+    }
+
+    /// Adds a package that the caller has as a file. It takes the place of the same version from elsewhere.
+    pub fn give(&mut self, manifest: &'a Manifest, number: usize) {
+        self.add_manifest(manifest, Source::Given(number));
+    }
+
+    /// Adds all that a repository offers for an architecture. What is there already in the same version stays.
+    pub fn offer(&mut self, index: &'a Index, arch: Arch, number: usize) {
+        for (at, listed) in index.packages.iter().enumerate().filter(|(_, listed)| listed.arch == arch) {
+            let source = Source::Offered(number, at);
+            let (depends, conflicts) = (&listed.depends[..], &listed.conflicts[..]);
+            self.add(&listed.name, Candidate { version: &listed.version, depends, conflicts, source });
+        }
+    }
+
+    fn add_manifest(&mut self, manifest: &'a Manifest, source: Source) {
+        let (depends, conflicts) = (&manifest.depends[..], &manifest.conflicts[..]);
+        self.add(&manifest.name, Candidate { version: &manifest.version, depends, conflicts, source });
+    }
+
+    fn add(&mut self, name: &'a PackageName, candidate: Candidate<'a>) {
+        let installed = self.installed.get(name);
+        if !self.downgrade && installed.is_some_and(|installed| candidate.version < *installed) {
+            return;
+        }
+        let at = *self.by_name.entry(name).or_insert_with(|| {
+            self.packages.push(Candidates { name, versions: Vec::new() });
+            self.packages.len() - 1
+        });
+        let versions = &mut self.packages[at].versions;
+        // An index is ascending, so the end is the usual place.
+        let place = versions.partition_point(|other| other.version < candidate.version);
+        match versions.get_mut(place).filter(|other| other.version == candidate.version) {
+            Some(other) => {
+                if matches!(candidate.source, Source::Given(_)) {
+                    *other = candidate;
+                }
+            }
+            None => versions.insert(place, candidate),
+        }
+    }
+
+    pub(super) fn find(&self, name: &PackageName) -> Option<usize> {
+        self.by_name.get(name).copied()
+    }
+}
+
+impl Candidates<'_> {
+    /// The ordinals of the versions that meet a requirement; an ordinal is a version's place, from 1.
+    pub(super) fn matching(&self, req: &VersionReq) -> impl Iterator<Item = u32> {
+        (1..).zip(&self.versions).filter(|(_, candidate)| req.matches(candidate.version)).map(|(n, _)| n)
+    }
+}

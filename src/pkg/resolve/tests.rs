@@ -1,0 +1,114 @@
+use std::collections::BTreeMap;
+
+use medic_model::{Arch, Manifest, PackageName, Receipt, Sha256};
+use medic_repository::{Index, Listed, index};
+
+use super::*;
+use crate::fixture::manifest;
+
+/// `name version: need, !conflict`
+fn package(line: &str) -> Manifest {
+    let (head, rest) = line.split_once(':').unwrap_or((line, ""));
+    let (name, version) = head.split_once(' ').expect("name and version");
+    let mut manifest = manifest(name, version);
+    for word in rest.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        match word.strip_prefix('!') {
+            Some(conflict) => manifest.conflicts.push(conflict.parse().expect("conflict")),
+            None => manifest.depends.push(word.parse().expect("need")),
+        }
+    }
+    manifest
+}
+
+fn installed(lines: &[&str]) -> BTreeMap<PackageName, Receipt> {
+    let receipt = |manifest: Manifest| crate::sync::receipt(manifest, None, 0);
+    lines.iter().map(|line| package(line)).map(|m| (m.name.clone(), receipt(m))).collect()
+}
+
+fn offered(lines: &[&str]) -> Index {
+    let mut packages: Vec<Listed> =
+        lines.iter().map(|line| Listed::of(&package(line), 1, Sha256::from_bytes([0; 32]))).collect();
+    packages.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
+    let name = "ours".parse().expect("name");
+    Index { format: index::FORMAT, name, version: 1, created_at: 0, expires_at: 1, packages }
+}
+
+fn wish(text: &str) -> Wish {
+    let (highest, text) = text.strip_prefix('^').map_or((false, text), |text| (true, text));
+    let dependency: medic_model::Dependency = text.parse().expect("a wish");
+    Wish { name: dependency.name, req: dependency.req, highest }
+}
+
+fn solve(have: &[&str], offer: &[&str], wishes: &[&str]) -> Result<Vec<String>, String> {
+    let (have, offer) = (installed(have), offered(offer));
+    let mut pool = Pool::new(&have, false);
+    pool.offer(&offer, Arch::X64, 0);
+    let wishes: Vec<Wish> = wishes.iter().map(|text| wish(text)).collect();
+    let found = resolve(&pool, &wishes)?;
+    Ok(found.into_iter().map(|(name, (version, _))| format!("{name} {version}")).collect())
+}
+
+#[track_caller]
+fn gives(have: &[&str], offer: &[&str], wishes: &[&str], expected: &[&str]) {
+    assert_eq!(solve(have, offer, wishes), Ok(expected.iter().map(ToString::to_string).collect()));
+}
+
+#[test]
+fn needs_come_along_in_their_highest_version() {
+    let offer = ["app 1: lib >=2", "lib 1", "lib 2", "lib 10", "lib 9: extra", "extra 1", "other 1"];
+    gives(&[], &offer, &["app"], &["app 1", "lib 10"]);
+    gives(&["lib 2"], &offer, &["app"], &["app 1"]);
+    gives(&["lib 1"], &offer, &["app"], &["app 1", "lib 10"]);
+    gives(&[], &offer, &["app", "lib <10"], &["app 1", "extra 1", "lib 9"]);
+}
+
+#[test]
+fn what_is_installed_stays_unless_it_must_change() {
+    let offer = ["app 1: lib", "app 2: lib >=2", "lib 1", "lib 2"];
+    gives(&["app 1: lib", "lib 1"], &offer, &["app"], &[]);
+    gives(&["app 1: lib", "lib 1"], &offer, &["^app"], &["app 2", "lib 2"]);
+    gives(&["app 1: lib", "lib 1"], &offer, &["app =2"], &["app 2", "lib 2"]);
+    // A need of something installed that is not met anyway does not stand in the way.
+    gives(&["broken 1: nothing"], &offer, &["app =1"], &["app 1", "lib 2"]);
+}
+
+#[test]
+fn an_older_choice_is_taken_where_the_newest_will_not_do() {
+    let offer = ["app 1", "app 2: lib >=2", "lib 1", "lib 2: !tool", "tool 1"];
+    gives(&["tool 1"], &offer, &["app"], &["app 1"]);
+    gives(&[], &offer, &["app", "tool"], &["app 1", "tool 1"]);
+    gives(&[], &["a 1: !b <2", "b 1", "b 2"], &["a"], &["a 1"]);
+    gives(&["b 1"], &["a 1: !b <2", "b 1", "b 2"], &["a"], &["a 1", "b 2"]);
+}
+
+#[test]
+fn a_wish_that_cannot_be_met_is_explained() {
+    let says = |have: &[&str], offer: &[&str], wishes: &[&str]| solve(have, offer, wishes).expect_err("none");
+    assert_eq!(says(&[], &[], &["app"]), "there is no 'app', neither installed nor in a repository");
+    assert_eq!(says(&[], &["app 1", "app 2"], &["app >=3"]), "there is no 'app' >=3: there are 2, 1");
+    let text = says(&["old 1"], &["app 1: mid", "mid 1: lib >=2", "lib 1"], &["app"]);
+    for fact in
+        ["'app' is asked for", "'app' 1 needs 'mid'", "'mid' 1 needs 'lib >=2'", "of 'lib' there are 1"]
+    {
+        assert!(text.contains(fact), "'{fact}' is not in: {text}");
+    }
+    let text = says(&["tool 1"], &["app 1: !tool"], &["app"]);
+    for fact in ["'app' 1 conflicts with 'tool'", "'tool' is installed"] {
+        assert!(text.contains(fact), "'{fact}' is not in: {text}");
+    }
+    let text = says(&[], &["app 1: ghost"], &["app"]);
+    assert!(text.contains("'app' 1 needs 'ghost', which neither is installed nor in a repository"), "{text}");
+}
+
+#[test]
+fn nothing_is_downgraded_unless_it_may_be() {
+    let (have, offer) = (installed(&["lib 2"]), offered(&["lib 1", "app 1: lib <2"]));
+    let wishes = [wish("app")];
+    let mut pool = Pool::new(&have, false);
+    pool.offer(&offer, Arch::X64, 0);
+    assert!(resolve(&pool, &wishes).is_err());
+    let mut pool = Pool::new(&have, true);
+    pool.offer(&offer, Arch::X64, 0);
+    let found = resolve(&pool, &wishes).expect("a solution");
+    assert_eq!(found.keys().map(ToString::to_string).collect::<Vec<_>>(), ["app", "lib"]);
+}
