@@ -10,7 +10,7 @@ mod terminal;
 use std::io::{IsTerminal, Write};
 
 pub use build::BuildProgress;
-pub use image::ImageProgress;
+pub use image::{ImageProgress, loaded};
 
 /// Where progress is shown. A task is something under way, known by its key.
 pub trait Screen: Send + Sync {
@@ -35,6 +35,7 @@ pub fn screen(no_color: bool) -> Box<dyn Screen> {
 
 /// Writes a last line when the program is about to end, whatever the screen holds.
 pub fn say_last(text: &str) {
-    // Nothing can be done for a user whose standard error is gone.
-    drop(writeln!(std::io::stderr(), "\r\x1b[K{text}").or_else(|_| writeln!(std::io::stderr(), "{text}")));
+    // On a terminal the line that moves is wiped first. Nothing can be done for a user whose standard error is gone.
+    let wipe = if std::io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
+    drop(writeln!(std::io::stderr(), "{wipe}{text}"));
 }

@@ -12,7 +12,7 @@ use super::context::Context;
 use crate::arguments::{BuildImage, Output};
 use crate::failure::Failure;
 use crate::git::Revision;
-use crate::progress::ImageProgress;
+use crate::progress::{ImageProgress, loaded};
 use crate::table;
 
 /// The version of the JSON answer's shape.
@@ -92,7 +92,9 @@ pub fn load(context: &Context, built: &BuiltImage) -> Result<Loaded, Failure> {
     match Docker::connect(context.environment.docker_host.as_deref())? {
         Connection::Absent(absent) => Ok(Loaded::Absent(absent)),
         Connection::Ready(docker) => {
-            let fresh = docker.provide(&built.image, &built.archive, &ImageProgress(&*context.screen))?;
+            let fresh = docker.provide(&built.image, &built.archive, &ImageProgress(&*context.screen));
+            loaded(&*context.screen);
+            let fresh = fresh?;
             Ok(Loaded::Ready { docker, fresh })
         }
     }

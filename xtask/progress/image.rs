@@ -8,6 +8,15 @@ use super::Screen;
 /// Shows an image's events.
 pub struct ImageProgress<'a>(pub &'a dyn Screen);
 
+const DOCKER: &str = "docker";
+const DOCKER_WORDS: &str = "docker's words";
+
+/// Docker has the image, or does not answer: its lines are over.
+pub fn loaded(screen: &dyn Screen) {
+    screen.done(DOCKER, None);
+    screen.done(DOCKER_WORDS, None);
+}
+
 fn layer(package: &PackageName, version: &Version) -> String {
     format!("layer of {package} {version}")
 }
@@ -25,13 +34,15 @@ impl Reporter for ImageProgress<'_> {
             }
             Event::LayerReused { .. } => {}
             Event::Sent { done, total } => {
-                self.0.task("docker", "loading into Docker");
-                self.0.bytes("docker", done, total);
-                if done == total {
-                    self.0.done("docker", None);
+                self.0.task(DOCKER, "loading into Docker");
+                self.0.bytes(DOCKER, done, total);
+            }
+            Event::Loading { message } => {
+                let words = message.trim();
+                if !words.is_empty() {
+                    self.0.task(DOCKER_WORDS, &format!("Docker: {words}"));
                 }
             }
-            Event::Loading { message } => self.0.task("docker loads", &format!("Docker: {}", message.trim())),
             Event::Unpacking { done, total } if done == total => self.0.done("unpacking", None),
             Event::Unpacking { total, .. } => self.0.task("unpacking", &format!("unpacking {total} layers")),
             Event::Warning { message } => self.0.line(&format!("warning: {message}")),
