@@ -42,6 +42,7 @@ pub mod sync;
 pub mod transaction;
 pub mod verify;
 
+mod child;
 #[cfg(test)]
 mod fixture;
 

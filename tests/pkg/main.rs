@@ -7,6 +7,7 @@ mod faults;
 mod install;
 mod remove;
 mod repository;
+mod services;
 mod support;
 mod sync;
 mod turns;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use medic_model::{PackageName, Version};
 use serde_json::json;
 
-use super::args::{self, Pkg};
+use super::args::{self, Command, Pkg};
 use super::{Failure, Voice, World, json};
 use crate::error::Error;
 use crate::operation::{self, Operand, Permissions};
@@ -104,7 +104,11 @@ fn change(
     }
     let holder = format!("PID {}", world.pid);
     let session = Session::begin(&pkg.root, &holder, wait(pkg), &voice)?;
-    let supervisor = Supervisor::find(session.root());
+    // At boot the supervisor itself waits for `sync`: it must not be asked for anything.
+    let supervisor = match pkg.command {
+        Command::Sync(_) => None,
+        _ => Supervisor::find(session.root()),
+    };
     if let Some(supervisor) = supervisor.as_ref().filter(|_| session.has_recovered()) {
         supervisor.read_anew(&voice);
     }
@@ -131,7 +135,7 @@ fn change(
     if let Some(supervisor) = &supervisor {
         match &done {
             Ok(()) => supervisor.tell(&plan.changes, &voice),
-            Err(_) => supervisor.read_anew(&voice),
+            Err(_) => supervisor.start_again(&plan, &voice),
         }
     }
     done?;
