@@ -113,7 +113,9 @@ fn is_in_place(root: &Root, name: &PackageName, bundled: &Bundled) -> Result<boo
     let Some(current) = root.read_link(&paths::current(name))? else { return Ok(false) };
     let is_ours = current == format!("v{}", bundled.version);
     let there = |path| root.node(&path).map(|node| node.is_some());
-    if !there(layout::receipt(name))? || !there(layout::scripts(name))? && is_ours {
+    let bundled_scripts = paths::path(format!("{}/scripts", layout::bundle(name, &bundled.version)));
+    let scripts_are_gone = is_ours && there(bundled_scripts)? && !there(layout::scripts(name))?;
+    if !there(layout::receipt(name))? || scripts_are_gone {
         return Ok(false);
     }
     if !is_ours {

@@ -5,6 +5,7 @@
 mod certificate;
 mod faults;
 mod install;
+mod mounts;
 mod remove;
 mod repository;
 mod services;

@@ -231,6 +231,10 @@ impl Maker<'_> {
     }
 
     fn live_folder(&mut self, path: &RelPath, mode: u32) -> Result<(), Error> {
+        let is_setting = path.below(&layout::settings(self.name())).is_some();
+        if is_setting && self.look.look(path)? == Observed::Absent && self.look.is_fixed(path)? {
+            return Ok(());
+        }
         let changed = self.was.get(path).copied().and_then(Entry::mode).is_some_and(|was| was != mode);
         if changed && self.look.look(path)? == Observed::Folder {
             self.plan.after.push(Step::Mode { path: path.clone(), mode });
@@ -261,7 +265,13 @@ impl Maker<'_> {
         let seen = self.look.look(path)?;
         let found = Item::found(self.look, path, &seen)?;
         let mine = (seen != Observed::Absent).then_some(found.as_ref());
-        match fate(base.as_ref(), mine, &theirs) {
+        let fate = fate(base.as_ref(), mine, &theirs);
+        if !matches!(fate, SettingsFate::Same | SettingsFate::Keep) && self.look.is_fixed(path)? {
+            let text = "is mounted from elsewhere and is left so; the package has another default".to_owned();
+            self.plan.notices.push(Notice { path: path.clone(), text });
+            return Ok(());
+        }
+        match fate {
             SettingsFate::Create => {
                 let content = self.content(entry, None)?;
                 self.place(path.clone(), content, Over::Nothing)

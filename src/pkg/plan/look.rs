@@ -38,6 +38,13 @@ pub trait Look {
     /// # Errors
     /// It cannot be read.
     fn digest(&self, path: &RelPath) -> Result<Sha256, FileError>;
+
+    /// Whether somebody has put a path out of our reach: a file that is mounted over it, or a folder that is mounted
+    /// read-only, as containers are given settings. Such a path is neither replaced nor removed.
+    ///
+    /// # Errors
+    /// It cannot be told.
+    fn is_fixed(&self, path: &RelPath) -> Result<bool, FileError>;
 }
 
 impl Look for Root {
@@ -56,5 +63,16 @@ impl Look for Root {
         let file = place.folder.open_file(&place.name)?;
         let digested = medic_archive::digest::of_reader(file);
         digested.map(|d| d.sha256).map_err(|error| FileError::new("read", self.path_of(path), error))
+    }
+
+    fn is_fixed(&self, path: &RelPath) -> Result<bool, FileError> {
+        let mut at = Some(path.clone());
+        while let Some(path) = at {
+            if let Some(place) = self.place_if_there(&path)? {
+                return Ok(place.folder.is_mount_point(&place.name)? || place.folder.is_read_only()?);
+            }
+            at = path.parent();
+        }
+        Ok(false)
     }
 }

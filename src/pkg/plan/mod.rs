@@ -131,3 +131,6 @@ impl std::fmt::Display for Change {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,6 +81,11 @@ pub(super) fn live_entry(
 ) -> Result<Option<Step>, Error> {
     let path = entry.path().clone();
     let seen = look.look(&path)?;
+    if seen != Observed::Absent && look.is_fixed(&path)? {
+        let text = "is mounted from elsewhere: it is kept".to_owned();
+        plan.notices.push(Notice { path, text });
+        return Ok(None);
+    }
     let step = |gone| Ok(Some(Step::Remove { path: path.clone(), gone }));
     if let Entry::Directory { .. } = entry {
         return if seen == Observed::Folder { step(Gone::Folder) } else { Ok(None) };

@@ -83,7 +83,14 @@ pub(super) fn after(
                     place.folder.set_mode(&place.name, *mode)?;
                 }
             }
-            Step::Remove { path, gone } => remove(root, reporter, &place, path, gone)?,
+            Step::Remove { path, gone } => match remove(root, reporter, &place, path, gone) {
+                // Mounted over since the plan was made: it is somebody else's, and waiting would help nobody.
+                Err(Error::File(error)) if error.is_busy() || error.is_read_only() => {
+                    let text = format!("cannot be removed and stays: {error}");
+                    reporter.event(&Event::Notice { path, text: &text });
+                }
+                removed => removed?,
+            },
             Step::Folder { .. } | Step::Clear { .. } => {}
         }
     }

@@ -388,6 +388,35 @@ impl Folder {
         self.at("sync", name, fs::fsync(&file))
     }
 
+    /// Whether the folder's file system is mounted read-only.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn is_read_only(&self) -> Result<bool, FileError> {
+        let flags = self.at("measure", "", fs::fstatvfs(&self.fd))?.f_flag;
+        Ok(flags.contains(fs::StatVfsMountFlags::RDONLY))
+    }
+
+    /// Whether a name in it is a mount of its own: a file or folder that was put over it, which cannot be renamed or
+    /// removed. `false` where the kernel cannot tell (before 5.8).
+    ///
+    /// # Errors
+    /// The folder may not be searched, or the disk fails.
+    pub fn is_mount_point(&self, name: impl AsRef<OsStr>) -> Result<bool, FileError> {
+        let mount = |name: &OsStr, flags: AtFlags| {
+            let found = fs::statx(&self.fd, name, flags, fs::StatxFlags::MNT_ID);
+            match found {
+                Err(Errno::NOENT | Errno::NOSYS | Errno::PERM) => Ok(None),
+                found => self.at("look at", name, found).map(|found| {
+                    (found.stx_mask & fs::StatxFlags::MNT_ID.bits() != 0).then_some(found.stx_mnt_id)
+                }),
+            }
+        };
+        let here = mount(OsStr::new(""), AtFlags::EMPTY_PATH)?;
+        let there = mount(name.as_ref(), AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(matches!((here, there), (Some(here), Some(there)) if here != there))
+    }
+
     /// Makes the folder's names durable.
     ///
     /// # Errors
