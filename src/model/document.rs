@@ -46,8 +46,34 @@ pub fn from_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Docum
         let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
         let message = error.to_string();
         let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(before, _)| before);
+        let line = duplicate(message).and_then(|key| second(text, key, line, column)).unwrap_or(line);
         DocumentError { file: file.to_owned(), line, column, message: message.to_owned() }
     })
+}
+
+/// The key that an error of serde, or of [`unique_map`], calls a duplicate.
+fn duplicate(message: &str) -> Option<&str> {
+    let message = message
+        .rsplit(": ")
+        .find(|part| part.starts_with("duplicate field `") || part.starts_with("the key '"))?;
+    message.split(['`', '\'']).nth(1)
+}
+
+/// The line on which a key stands for the second time in the map that starts at this place. The parser tells only where the
+/// map starts; the keys of a map in block style all stand in its column.
+fn second(text: &str, key: &str, line: usize, column: usize) -> Option<usize> {
+    let quotes = ['"', '\''];
+    let is_key = |line: &str| {
+        let rest = column
+            .checked_sub(1)
+            .and_then(|start| line.get(start..))
+            .map(|rest| rest.trim_start_matches(quotes));
+        let after =
+            rest.and_then(|rest| rest.strip_prefix(key)).map(|after| after.trim_start_matches(quotes));
+        after.is_some_and(|after| after.trim_start().starts_with(':'))
+    };
+    let lines = text.lines().enumerate().skip(line.saturating_sub(1));
+    lines.filter(|(_, line)| is_key(line)).nth(1).map(|(index, _)| index + 1)
 }
 
 /// Reads one JSON document, as strictly as [`from_yaml`].
@@ -122,9 +148,12 @@ mod tests {
         let unknown = fault("name: x\ncolour: red\n");
         assert!(unknown.starts_with("a/recipe.yaml:2:1: unknown field `colour`"), "{unknown}");
         let twice = fault("name: x\nname: y\n");
-        assert!(twice.starts_with("a/recipe.yaml:") && twice.contains("duplicate"), "{twice}");
+        assert!(twice.starts_with("a/recipe.yaml:2:1:") && twice.contains("duplicate"), "{twice}");
         let key_twice = fault("name: x\nmap:\n  a: 1\n  a: 2\n");
-        assert!(key_twice.contains("'a' stands twice") || key_twice.contains("duplicate"), "{key_twice}");
+        assert!(
+            key_twice.starts_with("a/recipe.yaml:4:3:") && key_twice.contains("'a' stands twice"),
+            "{key_twice}"
+        );
         let kind = fault("name: x\nmap: [1]\n");
         assert!(kind.starts_with("a/recipe.yaml:2:"), "{kind}");
         let name = fault("name: ../x\n");

@@ -34,17 +34,10 @@ fn output_of(fixture: &Fixture) -> String {
     std::fs::read_to_string(fixture.join("output")).unwrap_or_default()
 }
 
-/// The processes whose command line holds the text.
-fn processes(text: &str) -> Outcome {
-    call(
-        "sh",
-        &[
-            "-c",
-            &format!(
-                "grep -l -a -e '{text}' /proc/[0-9]*/cmdline 2>/dev/null | grep -v /self/ | xargs -r -n1 dirname | grep -v \"/$$$\" || true"
-            ),
-        ],
-    )
+/// The processes whose command line holds `sleep` and this text.
+fn sleeping(text: &str) -> Outcome {
+    // The brackets keep the search from finding itself.
+    call("sh", &["-c", &format!("grep -l -a -e 's[l]eep {text}' /proc/[0-9]*/cmdline 2>/dev/null || true")])
 }
 
 #[test]
@@ -55,9 +48,9 @@ fn ctrl_c_leaves_nothing_behind_and_the_next_run_goes_on() {
     let status = wait_for("the builder ends", Duration::from_secs(10), || child.try_wait().expect("a child"));
     assert_eq!(status.code(), Some(130), "{}", output_of(&fixture));
     assert!(output_of(&fixture).contains("run it again"), "{}", output_of(&fixture));
-    let name = format!("sleep 4 # interrupted {}", std::process::id());
+    let step = format!("4 # interrupted {}", std::process::id());
     wait_for("no process of the sandbox is left", Duration::from_secs(5), || {
-        processes(&name).text().is_empty().then_some(())
+        sleeping(&step).text().is_empty().then_some(())
     });
     fixture.xtask(&BUILD).success();
 }

@@ -36,11 +36,11 @@ fn an_empty_folder_works_with_a_read_only_root() {
 /// An image like the present one, but older: the same package definitions in another workspace, with a lower version.
 fn older_image(scratch: &Scratch) -> String {
     let workspace = medic_tests::workspace();
-    for folder in ["recipes", "packages", "images", "src", ".cargo"] {
+    for folder in ["recipes", "packages", "images", "src", "tests", "xtask", ".cargo"] {
         let from = workspace.join(folder);
         call("cp", &["-a", &from.to_string_lossy(), &scratch.path().to_string_lossy()]).success();
     }
-    for file in ["Cargo.toml", "Cargo.lock"] {
+    for file in ["Cargo.toml", "Cargo.lock", "LICENSE"] {
         let from = workspace.join(file);
         call("cp", &["-a", &from.to_string_lossy(), &scratch.path().to_string_lossy()]).success();
     }
