@@ -1,6 +1,6 @@
 //! Packages: component trees, scripts and settings as one archive that `pkg install` takes.
 //!
-//! What a package holds is computed first ([`tree`]), then described ([`manifest`]), then written. The package key is the
+//! What a package holds is computed first (`tree`), then described (`manifest`), then written. The package key is the
 //! digest of everything that goes into it, by content: a component that was rebuilt to the same bytes packs nothing anew.
 
 mod manifest;

@@ -43,7 +43,8 @@ fn a_result_is_kept_and_found_again() {
 
 #[test]
 fn a_damaged_result_is_none_and_a_warning() {
-    let damages: [(&str, fn(&Store)); 4] = [
+    type Damage = (&'static str, fn(&Store));
+    let damages: [Damage; 4] = [
         ("damaged", |store| fs_err::write(store.layout().result(&record().key), "{").expect("written")),
         ("damaged", |store| {
             let mut other = record();
