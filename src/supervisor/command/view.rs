@@ -17,6 +17,7 @@ pub fn status(record: &Record) -> &'static str {
         _ if record.gated => "Waiting",
         Phase::Waiting if record.failures >= 2 => "Failure",
         _ if record.is_restarting() => "Restarting",
+        _ if record.is_new() => "Starting",
         _ if !record.is_watched() => "Unsupervised",
         Phase::Starting => "Starting",
         _ => "Failure",
@@ -113,6 +114,7 @@ mod tests {
             (Record { gated: true, wanted: down, ..not_running(Phase::Down) }, "Waiting", false),
             (Record { failures: 1, ..not_running(Phase::Waiting) }, "Restarting", false),
             (Record { failures: 2, ..not_running(Phase::Waiting) }, "Failure", false),
+            (Record { starts: 0, ..not_running(Phase::Down) }, "Starting", false),
             (Record { supervisor_pid: None, ..not_running(Phase::Down) }, "Unsupervised", false),
             (not_running(Phase::Over), "Failure", false),
         ];

@@ -22,7 +22,7 @@ const SYNC_WITHIN: Millis = 600_000;
 /// The time limit of a setup step.
 const SETUP_WITHIN: Millis = 60_000;
 /// The number of the mark of steps: that of no service.
-const MARK: u64 = crate::table::MAX_SERVICES as u64 - 1;
+const MARK: u64 = crate::table::MAX_SERVICES as u64;
 
 /// A step's program.
 #[derive(Debug)]

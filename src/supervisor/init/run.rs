@@ -20,8 +20,8 @@ use super::{Config, Reporter};
 use crate::channel::{MAX_MESSAGE, News, Order};
 use crate::control::frame::{Ask, What};
 use crate::definition::Surroundings;
+use crate::machine::Millis;
 use crate::machine::fleet::{Action, Event, Fleet, Id, Outcome, Request, Ticket};
-use crate::machine::{Millis, service::Phase};
 use crate::marks;
 use crate::table::{Flags, Stage};
 use steps::Boot;
@@ -308,14 +308,12 @@ impl<'r> Init<'r> {
     /// Everything has been started, as far as it can be.
     fn settled(&mut self, now: Millis, unwell: &[Id]) {
         self.world.table.set_stage(Stage::Running);
-        for id in unwell {
-            let Some(member) = self.fleet.member(*id) else { continue };
-            let why = match member.seen().phase {
-                _ if member.is_gated() => "waits for a service that is not ready",
-                Phase::Late => "is not ready in time",
-                _ => "does not stay up",
-            };
-            self.reporter.say(&format!("Warning: Service '{}' {why}", member.name));
+        let waiting =
+            unwell.iter().filter_map(|id| self.fleet.member(*id)).filter(|member| member.is_gated());
+        // Why those fail that they wait for was told when they did.
+        for member in waiting {
+            self.reporter
+                .say(&format!("Warning: Service '{}' waits for a service that is not ready", member.name));
         }
         if unwell.is_empty() {
             self.reporter.say("Success: System started successfully");

@@ -187,15 +187,16 @@ impl Fleet {
 
     fn begin(&mut self, ids: &[Id], out: &mut Vec<Action>) {
         self.begun = true;
+        // All are shown before the first is forked: whoever looks sees them all.
         for id in ids {
             let Some(member) = self.member_mut(*id) else { continue };
-            if member.disabled {
-                out.push(Action::Publish(*id));
-                continue;
+            if !member.disabled {
+                (member.gate, member.watch) = (Gate::Closed, Watch::Forking);
             }
-            member.gate = Gate::Closed;
-            self.supervise(*id, out);
+            out.push(Action::Publish(*id));
         }
+        let begun = ids.iter().filter(|id| self.member(**id).is_some_and(Member::is_watched));
+        out.extend(begun.map(|id| Action::Fork(*id)));
     }
 
     /// Has a supervisor made for a service that has none; what is wanted is published first.
@@ -215,6 +216,9 @@ impl Fleet {
     fn seen(&mut self, now: Millis, id: Id, seen: Seen, out: &mut Vec<Action>) {
         let Some(member) = self.member_mut(id) else { return };
         member.seen = seen;
+        if let Some(failure) = member.new_failure() {
+            out.push(Action::Say(format!("Warning: Service '{}' {failure}", member.name)));
+        }
         let over = seen.phase == super::service::Phase::Over && member.is_served();
         let name = over.then(|| member.name.clone());
         if let (Some(name), false) = (name, self.is_stopping()) {
@@ -342,3 +346,6 @@ impl Fleet {
         self.stop_harder(now, out);
     }
 }
+
+#[cfg(test)]
+mod tests;

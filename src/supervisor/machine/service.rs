@@ -67,7 +67,7 @@ pub enum Event {
 /// What is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Start the program; [`Event::Started`] or [`Event::StartFailed`] follows at once.
+    /// Publish [`Machine::past`], then start the program; [`Event::Started`] or [`Event::StartFailed`] follows at once.
     Start,
     /// Begin the checks of readiness and liveness of what runs.
     Check,
@@ -138,8 +138,12 @@ pub struct Past {
     pub failures: u32,
     /// The phase it was in.
     pub phase: Phase,
-    /// Since when its process runs, if one does.
-    pub running_since: Option<Millis>,
+    /// When it was started last.
+    pub since: Millis,
+    /// Whether its process runs.
+    pub alive: bool,
+    /// Whether nothing of an earlier start can be left: it has never had a supervisor.
+    pub clean: bool,
     /// When its wait is over.
     pub wait_until: Millis,
     /// Whether it ended with exit code 0 the last time it ended.
@@ -176,7 +180,7 @@ impl Machine {
         now: Millis,
         out: &mut Vec<Action>,
     ) -> Self {
-        let alive = past.running_since.is_some();
+        let alive = past.alive;
         let running = match past.phase {
             Phase::Up => State::Running { ready: true, ready_by: None },
             Phase::Late => State::Running { ready: false, ready_by: None },
@@ -187,7 +191,7 @@ impl Machine {
             Phase::Done => State::Done,
             Phase::Over => State::Over,
             // Whatever of it may be left from the supervisor that died.
-            _ if past.starts > 0 => State::Killing { again_at: now, pause: LOOK.0 },
+            _ if !past.clean => State::Killing { again_at: now, pause: LOOK.0 },
             _ => State::Down,
         };
         let next = (past.phase == Phase::Waiting).then_some(Next::Retry { at: past.wait_until });
@@ -200,7 +204,7 @@ impl Machine {
             served: past.served,
             starts: past.starts,
             failures: past.failures,
-            since: past.running_since.unwrap_or(now),
+            since: past.since,
             random: seed,
         };
         if alive {
@@ -284,7 +288,9 @@ impl Machine {
             starts: self.starts,
             failures: self.failures,
             phase: self.phase(),
-            running_since: self.alive.then_some(self.since),
+            since: self.since,
+            alive: self.alive,
+            clean: false,
             wait_until,
             // The loop knows how it ended.
             succeeded: false,
@@ -325,23 +331,24 @@ impl Machine {
             }
             Aim::Up if is_new => {
                 self.failures = 0;
-                self.start(out)
+                self.start(now, out)
             }
             Aim::Up => match (self.next.take(), self.state) {
                 (Some(Next::Done), _) => State::Done,
                 (Some(Next::Over), _) => State::Over,
                 (Some(Next::Retry { at }), _) if at > now => State::Waiting { until: at },
-                (Some(Next::Retry { .. }), _) => self.start(out),
+                (Some(Next::Retry { .. }), _) => self.start(now, out),
                 (None, State::Waiting { until }) if until > now => State::Waiting { until },
                 (None, state @ (State::Done | State::Over)) => state,
-                (None, _) => self.start(out),
+                (None, _) => self.start(now, out),
             },
         };
     }
 
-    fn start(&mut self, out: &mut Vec<Action>) -> State {
+    fn start(&mut self, now: Millis, out: &mut Vec<Action>) -> State {
         self.next = None;
         self.served = self.wanted.generation;
+        self.since = now;
         out.push(Action::Start);
         State::Launching
     }
@@ -349,7 +356,6 @@ impl Machine {
     fn started(&mut self, now: Millis, out: &mut Vec<Action>) {
         self.alive = true;
         self.starts = self.starts.saturating_add(1);
-        self.since = now;
         self.state = self.policy.begin(now);
         out.push(Action::Check);
         self.heed(now, out);
@@ -445,3 +451,6 @@ impl Machine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

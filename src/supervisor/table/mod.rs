@@ -23,10 +23,10 @@ use std::sync::atomic::Ordering;
 use medic_sys::memory::SharedWords;
 
 pub use reader::{Reader, ReaderError, Record, Stage};
-pub use slot::{Flags, Slot, Standing};
+pub use slot::{Flags, Inherited, Slot, Standing};
 
 /// How many services there can be.
-pub const MAX_SERVICES: usize = 4096;
+pub const MAX_SERVICES: usize = 4095;
 /// The words of a slot.
 const SLOT: usize = 64;
 /// The version of the form of this file.
@@ -64,14 +64,17 @@ impl Table {
     pub fn create(folder: &Path, init_pid: u32, now: u64) -> Result<Self, TableError> {
         let path = folder.join(FILE_NAME);
         let error = |source| TableError { path: path.clone(), source };
-        let _ = std::fs::remove_file(&path);
-        let file = File::options().read(true).write(true).create_new(true).open(&path).map_err(error)?;
+        // Made aside: whoever looks sees a whole one or none.
+        let aside = folder.join(".status.new");
+        let _ = std::fs::remove_file(&aside);
+        let file = File::options().read(true).write(true).create_new(true).open(&aside).map_err(error)?;
         let words = SLOT * (1 + MAX_SERVICES);
         file.set_len((words * 8) as u64).map_err(error)?;
         let words = SharedWords::map(&file, words).map_err(error)?;
         words[header::INIT_PID].store(u64::from(init_pid), Ordering::Relaxed);
         words[header::SINCE].store(now, Ordering::Relaxed);
         words[header::FORMAT].store(FORMAT, Ordering::Release);
+        std::fs::rename(&aside, &path).map_err(error)?;
         Ok(Self { words })
     }
 

@@ -204,7 +204,12 @@ impl Record {
         self.is_watched()
             && self.wanted.aim == Aim::Up
             && (matches!(self.phase, Phase::Waiting | Phase::Stopping)
-                || (self.phase == Phase::Down && !self.gated))
+                || (self.phase == Phase::Down && !self.gated && self.starts > 0))
+    }
+
+    /// Whether it is on its way to its first process.
+    pub fn is_new(&self) -> bool {
+        self.is_watched() && self.wanted.aim == Aim::Up && self.starts == 0 && self.phase == Phase::Down
     }
 
     /// Whether it ought to run now: neither down nor disabled nor restarting.
@@ -243,7 +248,7 @@ mod tests {
         let slot = table.slot(0).expect("in range");
         let (claim, expected) = slot.claim();
         claim.store(expected | 44, std::sync::atomic::Ordering::Release);
-        let past = Past { phase: Phase::Up, running_since: Some(1000), starts: 3, ..Past::default() };
+        let past = Past { phase: Phase::Up, since: 1000, starts: 3, ..Past::default() };
         slot.set_standing(&Standing { past, ..Standing::default() }, 0);
         let records = reader.records(5000);
         assert_eq!(records.len(), 2);

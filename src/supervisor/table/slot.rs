@@ -109,6 +109,17 @@ pub(super) fn pid_of(claim: u64) -> u32 {
     (claim & u64::from(u32::MAX)) as u32
 }
 
+/// What a new supervisor finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inherited {
+    /// It is the service's first.
+    Nothing,
+    /// The service does not run; descendants of an earlier start may.
+    Remains,
+    /// The service's process.
+    Process(u32),
+}
+
 /// One service's words, as init and its supervisor have them.
 #[derive(Debug, Clone, Copy)]
 pub struct Slot<'a> {
@@ -168,7 +179,7 @@ impl<'a> Slot<'a> {
             self.set(word::CHANGED, now);
         }
         self.set(word::PHASE, phase);
-        self.set(word::RUNNING_SINCE, past.running_since.unwrap_or(0));
+        self.set(word::RUNNING_SINCE, past.since);
         self.set(word::STARTS, u64::from(past.starts));
         self.set(word::FAILURES, u64::from(past.failures));
         self.set(word::SERVED, u64::from(past.served));
@@ -190,7 +201,9 @@ impl<'a> Slot<'a> {
                 starts: small(word::STARTS),
                 failures: small(word::FAILURES),
                 phase: phase_of(self.get(word::PHASE)),
-                running_since: alive.then(|| self.get(word::RUNNING_SINCE)),
+                since: self.get(word::RUNNING_SINCE),
+                alive,
+                clean: false,
                 wait_until: self.get(word::WAIT_UNTIL),
                 succeeded: last_exit.is_some_and(Exit::is_success),
             },
@@ -203,13 +216,7 @@ impl<'a> Slot<'a> {
     /// The standing as init's decisions need it.
     pub fn seen(&self) -> Seen {
         let Standing { past, last_exit, .. } = self.standing();
-        Seen {
-            phase: past.phase,
-            served: past.served,
-            failures: past.failures,
-            alive: past.running_since.is_some(),
-            last_exit,
-        }
+        Seen { phase: past.phase, served: past.served, failures: past.failures, alive: past.alive, last_exit }
     }
 
     /// The service's process; 0 when none runs.
@@ -225,16 +232,17 @@ impl<'a> Slot<'a> {
 
     /// A new supervisor begins: processes that an earlier one was about to start cannot claim any more.
     /// Gives the service's process if one has claimed; it is to be adopted.
-    pub fn take_over(&self) -> Option<u32> {
+    pub fn take_over(&self) -> Inherited {
         let claim = &self.words[word::CLAIM];
         let mut now = claim.load(Ordering::Acquire);
         loop {
             if pid_of(now) != 0 {
-                return Some(pid_of(now));
+                return Inherited::Process(pid_of(now));
             }
             let next = now.wrapping_add(1 << 32);
             match claim.compare_exchange(now, next, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return None,
+                Ok(_) if now == 0 => return Inherited::Nothing,
+                Ok(_) => return Inherited::Remains,
                 Err(other) => now = other,
             }
         }
@@ -277,7 +285,9 @@ mod tests {
             starts: 3,
             failures: 2,
             phase: Phase::Late,
-            running_since: Some(9),
+            since: 9,
+            alive: true,
+            clean: false,
             wait_until: 11,
             succeeded: false,
         };
@@ -293,14 +303,16 @@ mod tests {
         let slot = table.slot(0).expect("in range");
         let (word, expected) = slot.claim();
         // The new supervisor was first: the process finds another word than it expects.
-        assert_eq!(slot.take_over(), None);
+        assert_eq!(slot.take_over(), Inherited::Nothing);
         assert!(word.compare_exchange(expected, expected | 50, Ordering::AcqRel, Ordering::Acquire).is_err());
         // The process was first: it is adopted.
         let (word, expected) = slot.claim();
         assert!(word.compare_exchange(expected, expected | 51, Ordering::AcqRel, Ordering::Acquire).is_ok());
-        assert_eq!((slot.take_over(), slot.take_over()), (Some(51), Some(51)));
+        assert_eq!(slot.take_over(), Inherited::Process(51));
+        assert_eq!(slot.take_over(), Inherited::Process(51));
         assert!(!slot.strike_out(50, Exit::Code(0)) && !slot.strike_out(0, Exit::Code(0)));
         assert!(slot.strike_out(51, Exit::Code(3)));
         assert_eq!((slot.service_pid(), slot.standing().last_exit), (0, Some(Exit::Code(3))));
+        assert_eq!(slot.take_over(), Inherited::Remains);
     }
 }

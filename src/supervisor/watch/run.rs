@@ -21,7 +21,7 @@ use super::{ABANDONED, Charge};
 use crate::channel::{MAX_MESSAGE, News, Order};
 use crate::machine::Millis;
 use crate::machine::service::{Action, Event, Machine, Phase};
-use crate::table::Standing;
+use crate::table::{Inherited, Standing};
 
 mod key {
     pub const SIGNALS: u64 = 0;
@@ -85,8 +85,10 @@ impl<'a> Supervisor<'a> {
     pub fn new(charge: &'a Charge<'a>) -> io::Result<Self> {
         let prepared = charge.prepared;
         let now = monotonic_millis();
-        let adopted = charge.slot.take_over();
-        let standing = charge.slot.standing();
+        let inherited = charge.slot.take_over();
+        let adopted = if let Inherited::Process(pid) = inherited { pid } else { 0 };
+        let mut standing = charge.slot.standing();
+        standing.past.clean = inherited == Inherited::Nothing;
         let epoll = Epoll::new()?;
         let signals = SignalFd::new(&[number::CHLD])?;
         epoll.add(&signals, key::SIGNALS, Interest::Readable)?;
@@ -119,10 +121,10 @@ impl<'a> Supervisor<'a> {
             asks_ready: false,
             unanswered: 0,
             reload: None,
-            pid: adopted.unwrap_or(0),
+            pid: adopted,
             limits: prepared.limits.iter().copied().chain(mark).collect(),
-            family: Family { mark: charge.mark, session: adopted.unwrap_or(0), myself },
-            adopted: standing.past.starts > 0,
+            family: Family { mark: charge.mark, session: adopted, myself },
+            adopted: inherited != Inherited::Nothing,
             last_exit: standing.last_exit,
             published: standing,
             leaves: false,
@@ -231,6 +233,9 @@ impl<'a> Supervisor<'a> {
             Some(Probe::Fd(fd)) => charge.ready.map(|ready| (ready.writer.as_fd(), *fd)),
             _ => None,
         };
+        // Before it can run: whoever replaces this supervisor must know which wish it was started for.
+        let standing = self.standing();
+        charge.slot.set_standing(&standing, now);
         let (word, expected) = charge.slot.claim();
         let writer = Some(charge.log.writer.as_fd());
         let options = Options {
@@ -550,12 +555,16 @@ impl<'a> Supervisor<'a> {
         let _ = send_message(self.charge.channel, &news.encode());
     }
 
-    /// Publishes what has changed, and has init look at it.
-    fn publish(&mut self, now: Millis) {
+    fn standing(&self) -> Standing {
         let mut past = self.machine.past();
         past.succeeded = self.last_exit.is_some_and(Exit::is_success);
         let adopted = self.adopted && self.machine.is_alive();
-        let standing = Standing { past, last_exit: self.last_exit, dropped: self.log.dropped(), adopted };
+        Standing { past, last_exit: self.last_exit, dropped: self.log.dropped(), adopted }
+    }
+
+    /// Publishes what has changed, and has init look at it.
+    fn publish(&mut self, now: Millis) {
+        let standing = self.standing();
         if standing != self.published {
             self.charge.slot.set_standing(&standing, now);
             self.published = standing;

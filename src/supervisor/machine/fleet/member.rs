@@ -79,6 +79,7 @@ pub struct Member {
     pub(super) short_lives: u32,
     pub(super) removed: bool,
     pub(super) replaced: bool,
+    told: bool,
 }
 
 impl Member {
@@ -144,6 +145,19 @@ impl Member {
         self.is_served()
             && (matches!(self.seen.phase, Phase::Late | Phase::Over) || self.seen.failures >= 2)
             && !self.is_well()
+    }
+
+    /// What is to be said of it, once for each time that it begins to fail.
+    pub(super) fn new_failure(&mut self) -> Option<String> {
+        let fails = self.has_failed() && self.seen.phase != Phase::Over;
+        let is_new = fails && !self.told;
+        // A service that fails over and over is up for a moment in between.
+        self.told = fails || (self.told && self.seen.failures >= 2);
+        is_new.then(|| match (self.seen.phase, self.seen.last_exit) {
+            (Phase::Late, _) => "is not ready in time: it is asked on".to_owned(),
+            (_, Some(exit)) => format!("does not stay up: it ended with {exit}, and is tried on"),
+            (_, None) => "cannot be started, and is tried on".to_owned(),
+        })
     }
 
     /// Whether its supervisor may end for good: that was wanted, and nothing of the service is left.

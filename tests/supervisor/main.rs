@@ -1,0 +1,10 @@
+//! The real supervisor, as an init that is not PID 1, in a folder of its own, with packages of shell scripts.
+
+mod boot;
+mod commands;
+mod containment;
+mod harness;
+mod logs;
+mod places;
+mod readiness;
+mod repair;
