@@ -70,7 +70,7 @@ impl<'a> Context<'a> {
     }
 
     /// Fetches the sources of these components, and the compiler if need be.
-    pub fn fetch(&self, components: &BTreeSet<&ComponentName>) -> Result<(), BuildError> {
+    pub fn fetch(&self, components: &[&ComponentName]) -> Result<(), BuildError> {
         let own = components.iter().flat_map(|name| &self.sources[*name]).flat_map(ResolvedSource::files);
         let compiler = self.toolchain.is_absent(&self.store).then_some(&self.toolchain.source);
         let mut known: BTreeSet<Sha256> = BTreeSet::new();

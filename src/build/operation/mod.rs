@@ -4,7 +4,7 @@ mod context;
 mod inputs;
 mod packages;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::sandbox::{Bubblewrap, Runner};
 use crate::schedule;
 use crate::settings::Settings;
 use crate::store::ComponentRecord;
-use crate::toolchain::{Toolchain, warm};
+use crate::toolchain::Toolchain;
 
 use context::Context;
 
@@ -119,16 +119,14 @@ type Results = BTreeMap<ComponentName, Arc<Done>>;
 /// Builds every component of the graph that the store does not have.
 fn components(context: &Context<'_>) -> Result<Results, BuildError> {
     let stored = stored(context)?;
-    let open: BTreeSet<&ComponentName> =
+    let open: Vec<&ComponentName> =
         context.graph.order().iter().filter(|name| !stored.contains_key(*name)).collect();
     context.reporter.report(Event::Planned { stored: stored.len(), open: open.len() });
-    if open.is_empty() {
-        for name in context.graph.order() {
-            context.report(name, Progress::Stored);
-        }
+    let Some(first) = open.first() else {
+        context.graph.order().iter().for_each(|name| context.report(name, Progress::Stored));
         return Ok(stored);
-    }
-    let toolchain = make_ready(context, &open)?;
+    };
+    let toolchain = make_ready(context, &open, first)?;
     let outcome = schedule::run(
         &context.graph,
         context.settings.jobs.clamp(1, SIDE_BY_SIDE),
@@ -160,24 +158,19 @@ fn stored(context: &Context<'_>) -> Result<Results, BuildError> {
 
 /// Everything that building takes: sources fetched, all of them, so that one error names all that is missing; the compiler
 /// unpacked, with its cache.
-fn make_ready(context: &Context<'_>, open: &BTreeSet<&ComponentName>) -> Result<Toolchain, BuildError> {
+fn make_ready(
+    context: &Context<'_>,
+    open: &[&ComponentName],
+    first: &ComponentName,
+) -> Result<Toolchain, BuildError> {
     for name in open {
         context.check_tools(name)?;
     }
     context.fetch(open)?;
-    let mut toolchain = context.toolchain.prepare(&context.store, context.reporter)?;
-    if let Some(name) = open.first() {
-        warm(
-            &context.toolchain,
-            &mut toolchain,
-            &context.store,
-            context.root(name),
-            context.settings.arch,
-            context.machine.runner,
-            context.reporter,
-        )?;
-    }
-    Ok(toolchain)
+    // Any root has what filling the compiler's cache takes.
+    let root = context.root(first);
+    let (runner, arch) = (context.machine.runner, context.settings.arch);
+    context.toolchain.prepare(&context.store, root, arch, runner, context.reporter)
 }
 
 /// One component: from the store, or built.

@@ -17,9 +17,9 @@ use crate::fetch;
 use crate::key::digest_of;
 use crate::loaded::{load, write};
 use crate::report::{Event, Preparation, Reporter};
+use crate::root::Root;
+use crate::sandbox::Runner;
 use crate::store::{Store, StoreError, make_folder};
-
-pub use warm::warm;
 
 /// Raised when the toolchain comes to be laid out differently.
 const FORMAT: u32 = 1;
@@ -97,19 +97,39 @@ impl ToolchainPlan {
         !self.place(store).join(ZIG).is_dir()
     }
 
-    /// The toolchain, unpacked if need be from its distribution in the store's sources.
+    /// The toolchain: unpacked, if need be, from its distribution in the store's sources, and with its cache filled for
+    /// `arch`, if it has a program that does it.
     ///
     /// # Errors
-    /// The distribution is no such archive; the disk.
-    pub fn prepare(&self, store: &Store, reporter: &dyn Reporter) -> Result<Toolchain, BuildError> {
-        if self.is_absent(store) {
-            reporter.report(Event::Preparing(Preparation::Toolchain));
-            self.unpack(store)?;
-            reporter.report(Event::Prepared(Preparation::Toolchain));
-        }
+    /// The distribution is no such archive; that program fails, so the toolchain is of no use; the disk.
+    pub fn prepare(
+        &self,
+        store: &Store,
+        root: &Root,
+        arch: Arch,
+        runner: &dyn Runner,
+        reporter: &dyn Reporter,
+    ) -> Result<Toolchain, BuildError> {
         let wrappers = store.work_folder("toolchain-bin")?;
         write(&self.wrappers, &wrappers)?;
-        Ok(Toolchain { zig: self.place(store).join(ZIG), wrappers, cache: None })
+        let cache = self.place(store).join(warm::cache_name(self, arch));
+        let warms = warm::is_possible(&wrappers);
+        let news = self.is_absent(store) || (warms && !cache.is_dir());
+        if news {
+            reporter.report(Event::Preparing(Preparation::Toolchain));
+        }
+        if self.is_absent(store) {
+            self.unpack(store)?;
+        }
+        let mut toolchain = Toolchain { zig: self.place(store).join(ZIG), wrappers, cache: None };
+        if warms && !cache.is_dir() {
+            warm::fill(&toolchain, store, root, arch, runner, &cache)?;
+        }
+        toolchain.cache = warms.then_some(cache);
+        if news {
+            reporter.report(Event::Prepared(Preparation::Toolchain));
+        }
+        Ok(toolchain)
     }
 
     fn unpack(&self, store: &Store) -> Result<(), BuildError> {

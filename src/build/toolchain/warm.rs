@@ -10,7 +10,6 @@ use super::{Toolchain, ToolchainPlan};
 use crate::error::BuildError;
 use crate::key::digest_of;
 use crate::log::{Log, tail};
-use crate::report::{Event, Preparation, Reporter};
 use crate::root::Root;
 use crate::sandbox::{Limits, Mount, Runner, SandboxPlan};
 use crate::store::{Store, StoreError, make_folder};
@@ -18,41 +17,40 @@ use crate::store::{Store, StoreError, make_folder};
 /// The program among the wrappers that fills the cache.
 const PROGRAM: &str = "warm";
 /// Where the wrappers have Zig keep its cache, below `/build`.
-pub const CACHE: &str = ".zig-cache";
+const CACHE: &str = ".zig-cache";
 /// How many of its last lines are shown when it fails.
 const LINES: usize = 12;
 
-/// Sees to it that the toolchain has its cache for `arch`, if it has a program to fill one.
+/// Whether the toolchain has a program that fills its cache.
+pub(super) fn is_possible(wrappers: &Path) -> bool {
+    wrappers.join(PROGRAM).exists()
+}
+
+/// What a cache is called: it is of no use to another toolchain or architecture. The root has no part in it: the C library
+/// comes with the compiler.
+pub(super) fn cache_name(plan: &ToolchainPlan, arch: Arch) -> String {
+    format!("cache-{}", digest_of(&(&plan.identity, arch)))
+}
+
+/// Has the program fill a cache, and puts it in its place.
 ///
 /// # Errors
 /// The program fails: the toolchain is of no use; the disk.
-pub fn warm(
-    plan: &ToolchainPlan,
-    toolchain: &mut Toolchain,
+pub(super) fn fill(
+    toolchain: &Toolchain,
     store: &Store,
     root: &Root,
     arch: Arch,
     runner: &dyn Runner,
-    reporter: &dyn Reporter,
+    place: &Path,
 ) -> Result<(), BuildError> {
-    if !toolchain.wrappers.join(PROGRAM).exists() {
-        return Ok(());
-    }
-    let which = digest_of(&(&plan.identity, &root.identity, arch));
-    let place = plan.place(store).join(format!("cache-{which}"));
-    if !place.is_dir() {
-        reporter.report(Event::Preparing(Preparation::Toolchain));
-        let build = store.work_folder("toolchain-cache")?;
-        let log = store.layout().root().join("logs").join(format!("toolchain-{arch}.log"));
-        run(toolchain, root, arch, runner, &build, &log)?;
-        let made = build.join(CACHE);
-        make_folder(&made)?;
-        store.keep_folder(&made, &place)?;
-        crate::store::remove_all(&build)?;
-        reporter.report(Event::Prepared(Preparation::Toolchain));
-    }
-    toolchain.cache = Some(place);
-    Ok(())
+    let build = store.work_folder("toolchain-cache")?;
+    let log = store.layout().root().join("logs").join(format!("toolchain-{arch}.log"));
+    run(toolchain, root, arch, runner, &build, &log)?;
+    let made = build.join(CACHE);
+    make_folder(&made)?;
+    store.keep_folder(&made, place)?;
+    Ok(crate::store::remove_all(&build)?)
 }
 
 fn run(
