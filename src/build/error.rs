@@ -68,6 +68,12 @@ pub enum BuildError {
         /// What it is.
         what: String,
     },
+    /// The Debian packages of a build root could not be had, or not be unpacked.
+    #[error("the build root could not be made by mmdebstrap: {message}")]
+    Root {
+        /// What mmdebstrap said, and from which mirror.
+        message: String,
+    },
     /// A program that the builder calls is not there.
     #[error(
         "'{program}' is not installed: it {purpose}. On Debian or Ubuntu: sudo apt-get install {package}"
@@ -170,7 +176,7 @@ impl BuildError {
             Self::Package(error) if matches!(**error, PackageError::Definition { .. }) => {
                 ErrorKind::Definition
             }
-            Self::Offline { .. } | Self::Fetch(_) | Self::Unpack(_) => ErrorKind::Fetch,
+            Self::Offline { .. } | Self::Fetch(_) | Self::Unpack(_) | Self::Root { .. } => ErrorKind::Fetch,
             Self::Components(failures) => {
                 failures.iter().map(|failure| failure.cause.kind()).min().unwrap_or(ErrorKind::Other)
             }

@@ -38,7 +38,9 @@ pub fn run<T: Clone + Send, E: Send>(
     let changed = Condvar::new();
     let worker = || {
         while let Some((name, needs)) = take(&state, &changed, graph) {
+            let alarm = Alarm { state: &state, changed: &changed };
             let result = build(&name, &needs);
+            drop(alarm);
             let mut state = lock(&state);
             state.running -= 1;
             finish(&mut state, graph, &name, result, &skipped);
@@ -51,6 +53,23 @@ pub fn run<T: Clone + Send, E: Send>(
         }
     });
     state.into_inner().unwrap_or_else(PoisonError::into_inner).outcome
+}
+
+/// When a build panics, the other workers must not wait for its end: they finish, and the panic goes on.
+struct Alarm<'a, T, E> {
+    state: &'a Mutex<State<T, E>>,
+    changed: &'a Condvar,
+}
+
+impl<T, E> Drop for Alarm<'_, T, E> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let mut state = lock(self.state);
+            state.running -= 1;
+            state.ready.clear();
+            self.changed.notify_all();
+        }
+    }
 }
 
 fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -215,6 +234,20 @@ mod tests {
         );
         let order = first.into_inner().expect("not poisoned");
         assert_eq!(order, ["zlib", "pcre2", "openssl", "nginx", "busybox", "image"]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a scoped thread panicked")]
+    fn a_panic_is_no_hang() {
+        let build = |name: &ComponentName, _: &BTreeMap<ComponentName, ()>| -> Result<(), ()> {
+            if name.as_str() == "zlib" {
+                // The other worker waits by then.
+                std::thread::sleep(Duration::from_millis(50));
+                panic!("a fault in the builder");
+            }
+            Ok(())
+        };
+        run(&nginx(), 3, build, |_, _| {});
     }
 
     #[test]

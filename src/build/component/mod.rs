@@ -83,10 +83,10 @@ impl Bench {
 }
 
 impl Build<'_> {
-    /// Builds it and puts the result into the store.
+    /// Builds it and puts the result into the store. Its work folder is left to the caller, to be removed.
     ///
     /// # Errors
-    /// A step failed; the result cannot be packed; the disk. The work folder is then kept until the next run.
+    /// A step failed; the result cannot be packed; the disk. The work folder is then worth a look.
     pub fn run(
         self,
         store: &Store,
@@ -108,7 +108,7 @@ impl Build<'_> {
         }
         let staged = output::collect(&bench.out, self.recipe)
             .map_err(|error| failure::of_output(error, log.path(), &bench.work))?;
-        self.keep(store, key, &staged, start, bench)
+        self.keep(store, key, &staged, start)
     }
 
     fn keep(
@@ -117,7 +117,6 @@ impl Build<'_> {
         key: Sha256,
         staged: &output::Staged,
         start: Instant,
-        bench: Bench,
     ) -> Result<ComponentRecord, FailureCause> {
         let record = ComponentRecord {
             format: FORMAT,
@@ -128,7 +127,6 @@ impl Build<'_> {
             milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
         store.keep_result(&record, &staged.folder)?;
-        crate::store::remove_all(&bench.work)?;
         Ok(record)
     }
 

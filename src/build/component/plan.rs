@@ -95,3 +95,85 @@ pub fn sandbox(build: &Build<'_>, bench: &Bench, number: usize, step: &Step) -> 
         limits: Limits::default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::tests::inputs;
+    use crate::root::Root;
+    use crate::toolchain::Toolchain;
+    use medic_model::recipe::Recipe;
+    use medic_model::{ComponentName, Sha256};
+    use std::path::PathBuf;
+
+    const RECIPE: &str = "name: nginx
+version: \"1\"
+released: 2026-01-01
+summary: x
+homepage: https://example.org
+licence: Zlib
+licence_files: [LICENSE, doc/COPYING]
+patches: [first.patch, second.patch]
+needs: [zlib]
+steps:
+  - {name: configure it/.., run: ./configure}
+  - {name: compile, run: make}
+test: bin/nginx -V
+";
+
+    fn with_build<T>(test: bool, look: impl FnOnce(&Build<'_>) -> T) -> T {
+        let recipe = Recipe::from_yaml("recipe.yaml", RECIPE).expect("valid");
+        let zlib: ComponentName = "zlib".parse().expect("a name");
+        let root = Root { tree: "/store/root".into(), identity: Sha256::from_bytes([0; 32]) };
+        let toolchain = Toolchain { zig: "/store/zig".into(), wrappers: "/store/bin".into(), cache: None };
+        look(&Build {
+            recipe: &recipe,
+            folder: PathBuf::new(),
+            sources: &[],
+            inputs: inputs(),
+            needs: vec![(&zlib, "/store/trees/z".into())],
+            root: &root,
+            toolchain: &toolchain,
+            jobs: 3,
+            test,
+        })
+    }
+
+    #[test]
+    fn patches_steps_licences_and_the_test_run_in_this_order() {
+        let names =
+            |test| with_build(test, |build| steps(build).iter().map(|s| s.name.clone()).collect::<Vec<_>>());
+        let expected =
+            ["patch first.patch", "patch second.patch", "configure it/..", "compile", "licences", "test"];
+        assert_eq!(names(true), expected);
+        assert_eq!(names(false), expected[..5]);
+        let steps = with_build(true, steps);
+        assert_eq!(steps[0].arguments, ["/patches/first.patch"]);
+        let folder = "/build/out/srv/software/nginx/current/default/share/licenses/nginx";
+        assert_eq!(steps[4].arguments, [folder, "/build/src/LICENSE", "/build/src/doc/COPYING"]);
+        assert_eq!(
+            steps.iter().map(|step| step.first_of_recipe).collect::<Vec<_>>(),
+            [false, false, true, false, false, false]
+        );
+        assert_eq!(steps[2].file_name(3), "03-configure-it-..");
+    }
+
+    #[test]
+    fn a_step_is_given_everything_declared_and_a_test_cannot_change_the_result() {
+        let plan = |index: usize| {
+            with_build(true, |build| {
+                let step = &steps(build)[index];
+                sandbox(build, &Bench::new("/work".into()), index + 1, step)
+            })
+        };
+        let compile = plan(3);
+        assert_eq!(compile.arguments, ["/bin/sh", "-eu", "/steps/04-compile"]);
+        assert_eq!((compile.folder.as_str(), compile.environment["JOBS"].as_str()), ("/build/src", "3"));
+        let writable: Vec<_> = compile.mounts.iter().filter(|mount| mount.writable).collect();
+        assert_eq!(writable, [&Mount::writable("/work/build", "/build")]);
+        assert!(compile.mounts.contains(&Mount::read_only("/store/trees/z", "/sysroot/zlib")));
+        assert!(!compile.mounts.iter().any(|mount| mount.guest == "/build/out"));
+        assert_eq!(plan(5).mounts.last(), Some(&Mount::read_only("/work/build/out", "/build/out")));
+        assert_eq!(plan(0).arguments[3], "/patches/first.patch");
+    }
+}

@@ -6,7 +6,7 @@ mod packages;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use medic_model::{ComponentName, PackageName, Sha256, Version};
 
@@ -127,17 +127,31 @@ fn components(context: &Context<'_>) -> Result<Results, BuildError> {
         return Ok(stored);
     };
     let toolchain = make_ready(context, &open, first)?;
-    let outcome = schedule::run(
-        &context.graph,
-        context.settings.jobs.clamp(1, SIDE_BY_SIDE),
-        |name, needs| component(context, &toolchain, name, needs),
-        |name, because| context.report(name, Progress::Skipped { because: because.clone() }),
-    );
+    let outcome = std::thread::scope(|scope| {
+        // Thousands of files are removed after each build: nobody waits for that.
+        let (sweep, swept) = mpsc::channel();
+        scope.spawn(move || sweep_all(swept, context.reporter));
+        schedule::run(
+            &context.graph,
+            context.settings.jobs.clamp(1, SIDE_BY_SIDE),
+            |name, needs| component(context, &toolchain, name, needs, &sweep),
+            |name, because| context.report(name, Progress::Skipped { because: because.clone() }),
+        )
+    });
     if outcome.failed.is_empty() {
         return Ok(outcome.done);
     }
     let failure = |(component, cause)| ComponentFailure { component, cause };
     Err(BuildError::Components(outcome.failed.into_iter().map(failure).collect()))
+}
+
+/// Removes folders as they come, until no more will.
+fn sweep_all(swept: mpsc::Receiver<PathBuf>, reporter: &dyn Reporter) {
+    for folder in swept {
+        if let Err(error) = crate::store::remove_all(&folder) {
+            reporter.report(Event::Warning(error.to_string()));
+        }
+    }
 }
 
 /// The components whose results are in the store, as far as that can be known before anything is built: one whose needs
@@ -179,6 +193,7 @@ fn component(
     toolchain: &Toolchain,
     name: &ComponentName,
     needs: &Results,
+    sweep: &mpsc::Sender<PathBuf>,
 ) -> Result<Arc<Done>, FailureCause> {
     let inputs = context.inputs(name, needs)?;
     if let Some(record) = context.store.result(&inputs.key(), context.reporter) {
@@ -199,7 +214,10 @@ fn component(
     };
     let result = build.run(&context.store, context.machine.runner, context.reporter);
     context.report(name, if result.is_ok() { Progress::Finished } else { Progress::Failed });
-    Ok(Arc::new(Done { record: result?, fresh: true }))
+    let record = result?;
+    // The sweeper listens for as long as anything is built.
+    let _ = sweep.send(context.store.layout().work().join(name.as_str()));
+    Ok(Arc::new(Done { record, fresh: true }))
 }
 
 #[cfg(test)]

@@ -43,13 +43,10 @@ pub fn make(
     if mirrors.offline {
         return Err(BuildError::Offline { what: "a build root of Debian packages".to_owned() });
     }
-    let mut last = BuildError::Environment {
-        what: "making a build root".to_owned(),
-        message: "this machine has no Debian mirror: name one in MEDIC_OS_DEBIAN_MIRROR".to_owned(),
-    };
+    let mut last = failed("this machine has no Debian mirror: name one in MEDIC_OS_DEBIAN_MIRROR".to_owned());
     for mirror in mirrors.addresses.iter().filter(|mirror| !is_security(mirror)) {
         match from_mirror(definition, mirror, mirrors, work, log, unpack) {
-            Err(error @ BuildError::Environment { .. }) => last = error,
+            Err(error @ BuildError::Root { .. }) => last = error,
             done => return done,
         }
     }
@@ -111,7 +108,7 @@ fn from_mirror(
 }
 
 fn failed(message: String) -> BuildError {
-    BuildError::Environment { what: "making a build root with mmdebstrap".to_owned(), message }
+    BuildError::Root { message }
 }
 
 fn missing(

@@ -55,10 +55,7 @@ fn is_kept(path: &str, remove: &[RelPath]) -> bool {
 }
 
 fn cut_off(error: std::io::Error) -> BuildError {
-    BuildError::Environment {
-        what: "reading the root that mmdebstrap wrote".to_owned(),
-        message: error.to_string(),
-    }
+    BuildError::Root { message: format!("the tar that it wrote cannot be used: {error}") }
 }
 
 fn unwritten(place: &Path, error: std::io::Error) -> BuildError {
