@@ -12,7 +12,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::Builder;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -24,6 +24,9 @@ use super::handover::{Handover, READY};
 const STACK: usize = 128 << 10;
 /// How much is copied at a time.
 const BUFFER: usize = 32 << 10;
+
+/// How often it is looked at whether the sandbox's first process takes signals.
+const TICK: Duration = Duration::from_millis(10);
 
 /// What keeps connections from being carried.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +81,7 @@ pub fn run(command: &[OsString]) -> Result<u8, ForwardError> {
 }
 
 /// Starts bubblewrap; gives it and a handle on the sandbox's first process, if it came to one.
-fn start(program: &OsString, arguments: &[OsString]) -> Result<(Child, Option<OwnedFd>), ForwardError> {
+fn start(program: &OsString, arguments: &[OsString]) -> Result<(Child, Option<Init>), ForwardError> {
     let (mut told, tell) = io::pipe().map_err(ForwardError::Watch)?;
     // The one descriptor that the sandbox's maker inherits; nothing else is started by this process.
     fcntl_setfd(&tell, FdFlags::empty()).map_err(|error| ForwardError::Watch(error.into()))?;
@@ -95,7 +98,7 @@ fn start(program: &OsString, arguments: &[OsString]) -> Result<(Child, Option<Ow
     let pid = info.and_then(|info| Pid::from_raw(info.child));
     // A process that has ended already needs no handle: its end is seen in the exit code.
     let open = |pid| match pidfd_open(pid, PidfdFlags::empty()) {
-        Ok(handle) => Ok(Some(handle)),
+        Ok(handle) => Ok(Some(Init { pid, handle })),
         Err(Errno::SRCH) => Ok(None),
         Err(error) => Err(ForwardError::Watch(error.into())),
     };
@@ -112,7 +115,7 @@ fn spawn(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
 }
 
 /// Waits until the runner closes its end; then asks the sandbox to stop, and kills it after the grace.
-fn stop_when_told(init: &OwnedFd, signal: u8, grace: Duration) {
+fn stop_when_told(init: &Init, signal: u8, grace: Duration) {
     let mut byte = [0];
     loop {
         match rustix::io::read(io::stdin(), &mut byte) {
@@ -121,11 +124,42 @@ fn stop_when_told(init: &OwnedFd, signal: u8, grace: Duration) {
             Err(_) => break,
         }
     }
+    let deadline = Instant::now() + grace;
+    while !init.listens_to(signal) && Instant::now() < deadline {
+        std::thread::sleep(TICK);
+    }
     let signal = Signal::from_named_raw(signal.into()).unwrap_or(Signal::TERM);
     // Failing means that it has ended, which is what is wanted; this process then ends too.
-    let _ = pidfd_send_signal(init, signal);
-    std::thread::sleep(grace);
-    let _ = pidfd_send_signal(init, Signal::KILL);
+    let _ = pidfd_send_signal(&init.handle, signal);
+    std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
+    let _ = pidfd_send_signal(&init.handle, Signal::KILL);
+}
+
+/// The sandbox's first process.
+struct Init {
+    pid: Pid,
+    handle: OwnedFd,
+}
+
+impl Init {
+    /// Whether a signal is taken. The kernel drops signals to the first process of a namespace that neither handles nor blocks
+    /// them (pid_namespaces(7)), so one that comes too early would be lost.
+    fn listens_to(&self, signal: u8) -> bool {
+        let path = format!("/proc/{}/status", self.pid.as_raw_nonzero());
+        // It has ended: there is nothing to wait for.
+        let Ok(status) = std::fs::read_to_string(path) else { return true };
+        takes(&status, signal)
+    }
+}
+
+/// Whether a process whose `/proc/PID/status` (proc(5)) this is blocks or handles a signal.
+fn takes(status: &str, signal: u8) -> bool {
+    let mask = |line: &str| {
+        let digits = line.strip_prefix("SigBlk:").or_else(|| line.strip_prefix("SigCgt:"))?;
+        u64::from_str_radix(digits.trim(), 16).ok()
+    };
+    let bit = 1_u64.checked_shl(u32::from(signal.saturating_sub(1))).unwrap_or(0);
+    status.lines().filter_map(mask).any(|mask| mask & bit != 0)
 }
 
 fn accept(listener: &TcpListener, port: u16) {
@@ -167,4 +201,18 @@ fn copy(mut from: &TcpStream, mut to: &TcpStream) {
         }
     }
     drop((from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_takes_what_it_blocks_or_handles() {
+        let status =
+            "Name:\tinit\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000004000\nSigCgt:\t0000000000000002\n";
+        assert!(!takes(status, 15) && takes(status, 2));
+        assert!(takes(&status.replace("SigBlk:\t0000000000000000", "SigBlk:\t0000000000004000"), 15));
+        assert!(!takes("", 15) && !takes(status, 0));
+    }
 }

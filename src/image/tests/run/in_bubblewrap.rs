@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 use medic_image::RunError;
 use medic_image::run::bubblewrap::{self, Programs};
@@ -45,6 +46,21 @@ pub fn bubblewrap_passes_the_exit_code_on() {
     let output = Output::default();
     let code = bubblewrap::run(&image, &programs(), &run, &stop, &(), &mut |_, bytes| output.add(bytes));
     assert_eq!(code.expect("it ran"), 7, "{}", output.text());
+}
+
+/// The kernel drops signals that the first process of a sandbox does not take yet: the stop must wait for it, not be lost.
+pub fn bubblewrap_stops_before_it_has_started() {
+    if !has("bwrap") {
+        return;
+    }
+    let tiny = Tiny::new();
+    let image = tiny.image();
+    let stop = AtomicBool::new(true);
+    let run = RunSettings::default();
+    let started = Instant::now();
+    let code = bubblewrap::run(&image, &programs(), &run, &stop, &(), &mut |_, _| {});
+    assert_eq!(code.expect("it ran"), 0);
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
 }
 
 pub fn bubblewrap_keeps_what_it_is_told_to() {

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     if words.first().is_some_and(|word| word == "__run") {
         return run_alone(&words[1..]);
     }
-    let tests: [(&str, fn()); 15] = [
+    let tests: [(&str, fn()); 16] = [
         ("docker_loads_once_and_only_once", docker_loads_once_and_only_once),
         ("docker_reads_what_it_can", docker_reads_what_it_can),
         ("docker_runs_serves_and_stops", docker_runs_serves_and_stops),
@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         ("an_old_daemon_is_refused", an_old_daemon_is_refused),
         ("bubblewrap_runs_serves_and_stops", bubblewrap_runs_serves_and_stops),
         ("bubblewrap_passes_the_exit_code_on", bubblewrap_passes_the_exit_code_on),
+        ("bubblewrap_stops_before_it_has_started", bubblewrap_stops_before_it_has_started),
         ("bubblewrap_keeps_what_it_is_told_to", bubblewrap_keeps_what_it_is_told_to),
         ("bubblewrap_says_what_is_wrong", bubblewrap_says_what_is_wrong),
         ("bubblewrap_runs_for_an_ordinary_user", bubblewrap_runs_for_an_ordinary_user),

@@ -127,7 +127,7 @@ pub fn busybox_package(folder: &Path) -> PackageArchive {
 /// What PID 1 of test images does: serves a page on port 80 until it is told to end.
 pub const INIT: &str = r#"#!/bin/sh
 set -eu
-trap 'echo stopping >&2; kill "$server"; exit ${STOP_CODE:-0}' TERM
+trap 'echo stopping >&2; kill ${server:-} 2>/dev/null || true; exit ${STOP_CODE:-0}' TERM
 mkdir -p /srv/www /run/test
 echo "from inside as $(id -u), host $(cat /etc/hostname), mark $(cat /srv/mark 2>/dev/null || echo none)" > /srv/www/index.html
 echo kept > /srv/mark
