@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use medic_model::document::from_json;
 use medic_model::service::Service;
-use medic_model::{DocumentError, PackageName, Receipt, ServiceName, Version, layout};
+use medic_model::{Dependency, DocumentError, PackageName, ServiceName, Version, layout, receipt};
+use serde::Deserialize;
 
 use crate::machine::order::sorted;
 use crate::place::Place;
@@ -20,6 +22,24 @@ pub struct Package {
     /// Its services.
     pub services: BTreeMap<ServiceName, Service>,
     depends: Vec<PackageName>,
+}
+
+/// A receipt ([`medic_model::Receipt`]), as far as it is needed here: the list of files, which is nearly all of it, is
+/// skipped, not read, and the rest is `pkg`'s to check. A test holds that both understand the same.
+#[derive(Debug, Deserialize)]
+struct Excerpt {
+    format: u32,
+    manifest: ManifestExcerpt,
+}
+
+#[derive(Debug, Deserialize)]
+struct ManifestExcerpt {
+    name: PackageName,
+    version: Version,
+    #[serde(default)]
+    depends: Vec<Dependency>,
+    #[serde(default)]
+    services: BTreeMap<ServiceName, Service>,
 }
 
 /// Why it is not known what is installed.
@@ -96,8 +116,14 @@ fn read(path: &Path, name: &PackageName) -> Result<Option<Package>, PackagesErro
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(PackagesError::Read { path: path.to_owned(), source }),
     };
-    let receipt = Receipt::from_json(&path.to_string_lossy(), &bytes).map_err(PackagesError::Receipt)?;
-    let manifest = receipt.manifest;
+    let file = path.to_string_lossy();
+    let excerpt: Excerpt = from_json(&file, &bytes).map_err(PackagesError::Receipt)?;
+    if excerpt.format != receipt::FORMAT {
+        let message =
+            format!("the receipt has format {}, and this program reads {}", excerpt.format, receipt::FORMAT);
+        return Err(PackagesError::Receipt(DocumentError::whole(&file, message)));
+    }
+    let manifest = excerpt.manifest;
     if manifest.name != *name {
         return Err(PackagesError::Name { path: path.to_owned(), name: manifest.name });
     }
@@ -133,6 +159,22 @@ mod tests {
         let names: Vec<&str> = found.iter().map(|package| package.name.as_str()).collect();
         assert_eq!(names, ["b", "d", "c", "a"]);
         assert!(found[0].services.contains_key(&"bd".parse().expect("name")));
+    }
+
+    #[test]
+    fn a_receipt_says_the_same_here_and_in_the_model() {
+        let text = receipt("a", "\"c>=1\"")
+            .replace("\"ad\":{}", r#""ad":{"stop":{"signal":"QUIT","grace":"3s"},"after":["x/y"]}"#);
+        let whole = medic_model::Receipt::from_json("a.json", text.as_bytes()).expect("a receipt").manifest;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.json");
+        std::fs::write(&path, text).expect("written");
+        let package = read(&path, &whole.name).expect("read").expect("there");
+        assert_eq!(
+            (package.name, package.version, package.services),
+            (whole.name, whole.version, whole.services)
+        );
+        assert_eq!(package.depends, [whole.depends[0].name.clone()]);
     }
 
     #[test]
