@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use medic_model::{Arch, ImageName, PackageName};
+use medic_model::{Arch, ComponentName, ImageName, PackageName};
 
 /// Builds Medic OS: from recipes to packages to container images.
 #[derive(Debug, Parser)]
@@ -22,6 +22,9 @@ pub enum Command {
     BuildImage(BuildImage),
     /// Build packages, as archives that `pkg install` takes
     BuildPackage(BuildPackage),
+    /// Say what the next build would build again, and which input is not what it was
+    #[command(after_help = WHY_REBUILD_EXAMPLES)]
+    WhyRebuild(WhyRebuild),
     /// Start an image, building it first if need be; follow its log; stop it on Ctrl-C
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),
@@ -40,6 +43,10 @@ const BUILD_IMAGE_EXAMPLES: &str = "Examples:
   cargo xtask build-image nginx                       build, write target/images/nginx-x64.oci.tar, load into Docker
   cargo xtask build-image nginx --output oci:out      an OCI layout in the folder out/, and nothing else
   cargo xtask build-image nginx --json | jq .digest   for scripts: one JSON document on standard output";
+
+const WHY_REBUILD_EXAMPLES: &str = "Examples:
+  cargo xtask why-rebuild openssl                     openssl alone
+  cargo xtask why-rebuild nginx --needs               and all that it needs";
 
 const RUN_EXAMPLES: &str = "Examples:
   cargo xtask run nginx                               http://127.0.0.1:8080 and https://127.0.0.1:8443
@@ -89,6 +96,23 @@ pub struct BuildPackage {
     /// What to build with.
     #[command(flatten)]
     pub options: BuildOptions,
+}
+
+/// `why-rebuild`.
+#[derive(Debug, Args)]
+pub struct WhyRebuild {
+    /// Components of recipes/, such as openssl
+    #[arg(required = true)]
+    pub components: Vec<ComponentName>,
+    /// Say it of all that they need as well
+    #[arg(long)]
+    pub needs: bool,
+    /// Write one JSON document to standard output
+    #[arg(long)]
+    pub json: bool,
+    /// The architecture to build for: x64 or arm64 [default: this machine's]
+    #[arg(long)]
+    pub arch: Option<Arch>,
 }
 
 /// `run`.

@@ -4,5 +4,6 @@ pub mod build_image;
 pub mod build_package;
 pub mod run;
 pub mod store;
+pub mod why_rebuild;
 
 mod context;

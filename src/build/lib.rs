@@ -11,6 +11,7 @@
 //! | [`component`] | one component: sources laid out, steps run, result checked |
 //! | [`package`] | components, scripts and settings as an archive |
 //! | [`store`] | where all of it is kept |
+//! | [`why`] | what differs between two builds' inputs |
 //! | [`operation`] | all of it, in one call |
 //!
 //! On disk it owns the store, a folder that the caller names and that may be deleted at any time:
@@ -48,9 +49,10 @@ pub mod schedule;
 pub mod settings;
 pub mod store;
 pub mod toolchain;
+pub mod why;
 
 pub use error::{BuildError, ErrorKind};
-pub use operation::{BuiltComponent, build_components, build_packages};
+pub use operation::{BuiltComponent, Reason, Rebuild, build_components, build_packages, why_rebuild};
 pub use package::BuiltPackage;
 pub use report::{Event, Reporter};
 pub use settings::Settings;

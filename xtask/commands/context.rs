@@ -5,9 +5,9 @@ use std::path::Path;
 
 use medic_build::definitions::Definitions;
 use medic_build::fetch::{self, Access, Mirror};
-use medic_build::{BuildError, BuiltPackage, Settings, build_packages};
+use medic_build::{BuildError, BuiltPackage, Rebuild, Settings, build_packages, why_rebuild};
 use medic_model::image::ImageDefinition;
-use medic_model::{Arch, ImageName, PackageName};
+use medic_model::{Arch, ComponentName, ImageName, PackageName};
 
 use crate::arguments::BuildOptions;
 use crate::environment::{Environment, EnvironmentError};
@@ -62,6 +62,11 @@ impl Context {
     /// Builds packages, or finds them in the store.
     pub fn packages(&self, names: &[PackageName]) -> Result<Vec<BuiltPackage>, Failure> {
         Ok(build_packages(&self.settings, names, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// What the next build would do with components and all that they need, and why.
+    pub fn why_rebuild(&self, names: &[ComponentName]) -> Result<Vec<Rebuild>, Failure> {
+        Ok(why_rebuild(&self.settings, names, &BuildProgress::new(&*self.screen))?)
     }
 
     /// A path as people like to read it: relative to the folder they are in where it is below it.

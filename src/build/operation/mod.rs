@@ -3,6 +3,7 @@
 mod context;
 mod inputs;
 mod packages;
+mod rebuild;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ use crate::store::ComponentRecord;
 use crate::toolchain::Toolchain;
 
 use context::Context;
+pub use rebuild::{Reason, Rebuild, why_rebuild};
 
 /// The most components that are built side by side: each step runs as many programs as there are jobs, and that times
 /// this is as much as a machine bears.

@@ -10,6 +10,7 @@ mod lock;
 mod record;
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use medic_model::Sha256;
 use medic_model::document::from_json;
@@ -65,6 +66,24 @@ impl Store {
             return None;
         }
         Some(record)
+    }
+
+    /// Every record of a result that can be read, with the time at which it was written, in the order of their keys.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn records(&self) -> Result<Vec<(SystemTime, ComponentRecord)>, StoreError> {
+        let folder = self.layout.results();
+        let mut names = list(&folder)?;
+        names.sort();
+        let record = |name: std::ffi::OsString| {
+            let path = folder.join(name);
+            let written = std::fs::metadata(&path).and_then(|meta| meta.modified()).ok()?;
+            let text = std::fs::read(&path).ok()?;
+            let record: ComponentRecord = from_json(&path.to_string_lossy(), &text).ok()?;
+            Some((written, record))
+        };
+        Ok(names.into_iter().filter_map(record).collect())
     }
 
     /// Puts a component's result in place: first its tree, then its record.

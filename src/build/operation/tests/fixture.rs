@@ -98,6 +98,11 @@ impl Fixture {
         build_components_on(&self.machine(), &self.settings(), &names, self)
     }
 
+    pub fn why(&self, names: &[&str]) -> Result<Vec<Rebuild>, BuildError> {
+        let names: Vec<_> = names.iter().map(|name| name.parse().expect("a name")).collect();
+        rebuild::why_rebuild_on(&self.machine(), &self.settings(), &names, self)
+    }
+
     pub fn pack(&self, names: &[&str]) -> Result<Vec<BuiltPackage>, BuildError> {
         let names: Vec<_> = names.iter().map(|name| name.parse().expect("a name")).collect();
         build_packages_on(&self.machine(), &self.settings(), &names, self)
