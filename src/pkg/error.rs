@@ -103,6 +103,24 @@ pub enum Error {
         /// What was asked for.
         version: Version,
     },
+    /// It is held.
+    #[error("'{package}' is held at {installed}: 'pkg unhold {package}' first")]
+    Held {
+        /// The package.
+        package: PackageName,
+        /// What is installed.
+        installed: Version,
+    },
+    /// Nothing here can repair it.
+    #[error("'{package}' {version} cannot be repaired: {why}")]
+    NoRepair {
+        /// The package.
+        package: PackageName,
+        /// Its version.
+        version: Version,
+        /// What is missing.
+        why: String,
+    },
     /// One package, two versions, in one command.
     #[error("'{package}' is asked for twice: as {one} and as {other}")]
     Twice {
@@ -266,12 +284,14 @@ impl Error {
         match self {
             Self::Usage(_) => 2,
             Self::NotInstalled { .. }
+            | Self::NoRepair { .. }
             | Self::NoCandidate { .. }
             | Self::NotKept { .. }
             | Self::NoPrevious { .. } => 4,
             Self::Needs { .. }
             | Self::Conflict { .. }
             | Self::NoSolution { .. }
+            | Self::Held { .. }
             | Self::Older { .. }
             | Self::WrongArch { .. }
             | Self::Twice { .. } => 5,

@@ -12,6 +12,9 @@
 //! srv/system/journal/<id>.prepare|.commit    a transaction under way: to be undone, to be finished
 //! srv/system/receipts/<pkg>.json             what is installed; written last
 //! srv/system/versions/<pkg>/v<version>/      receipt.json, scripts/, settings/ of a version that is whole in the volume
+//! srv/system/history                         what was done when
+//! srv/system/holds/<pkg>                     packages that stay in their version
+//! srv/system/repositories/<name>.json        what was seen of a repository
 //! srv/system/bundle.json                     which bundle of the image /srv was reconciled with
 //! srv/software/<pkg>/v<version>/<arch>       a tree, or a relative link into usr/lib/medic-os
 //! srv/software/<pkg>/current, v<version>/default
@@ -28,16 +31,21 @@ pub mod bundle;
 pub mod certificate;
 pub mod command;
 pub mod depends;
+pub mod doctor;
 pub mod error;
+pub mod history;
+pub mod holds;
 pub mod installed;
 pub mod operation;
 pub mod paths;
 pub mod plan;
+pub mod repair;
 pub mod reporter;
 pub mod repositories;
 pub mod resolve;
 pub mod root;
 pub mod services;
+pub mod settings;
 pub mod sync;
 pub mod transaction;
 pub mod verify;

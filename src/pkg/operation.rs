@@ -18,7 +18,7 @@ use crate::resolve::{Pool, Source, Wish, resolve};
 use crate::root::Root;
 use crate::sync::{previous, settings};
 use crate::transaction::{Archive, Materials};
-use crate::{bundle, depends};
+use crate::{bundle, depends, holds};
 
 /// What an installation may do beyond the ordinary.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -78,6 +78,7 @@ pub fn install(
     now: u64,
 ) -> Result<(Plan, Materials), Error> {
     let installed = installed::all(root)?;
+    let held = holds::all(root)?;
     let (mut given, mut wishes) = (Vec::new(), Vec::new());
     for operand in operands {
         let (name, req) = match operand {
@@ -94,9 +95,10 @@ pub fn install(
                 exact
             }
         };
+        check_held(&installed, &held, &name, &req)?;
         wishes.push(Wish { name, req, highest: false });
     }
-    let wanted = choose(&installed, given, &wishes, repositories, permissions)?;
+    let wanted = choose(&installed, &held, given, &wishes, repositories, permissions)?;
     of_archives(root, &installed, wanted, now)
 }
 
@@ -117,8 +119,24 @@ pub fn upgrade(
     let names = installed.keys().filter(|name| packages.is_empty() || packages.contains(name));
     let wishes: Vec<Wish> =
         names.map(|name| Wish { name: name.clone(), req: VersionReq::ANY, highest: true }).collect();
-    let wanted = choose(&installed, Vec::new(), &wishes, repositories, Permissions::default())?;
+    let held = holds::all(root)?;
+    let wanted = choose(&installed, &held, Vec::new(), &wishes, repositories, Permissions::default())?;
     of_archives(root, &installed, wanted, now)
+}
+
+/// Another version of a held package is refused in few words, before the solver does in many.
+fn check_held(
+    installed: &BTreeMap<PackageName, Receipt>,
+    held: &BTreeSet<PackageName>,
+    package: &PackageName,
+    req: &VersionReq,
+) -> Result<(), Error> {
+    match installed.get(package).map(|old| &old.manifest.version) {
+        Some(version) if held.contains(package) && !req.matches(version) => {
+            Err(Error::Held { package: package.clone(), installed: version.clone() })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_given(
@@ -148,6 +166,7 @@ fn check_given(
 /// Solves, and opens the archives of what is chosen.
 fn choose(
     installed: &BTreeMap<PackageName, Receipt>,
+    held: &BTreeSet<PackageName>,
     given: Vec<Archive>,
     wishes: &[Wish],
     repositories: &[Opened],
@@ -155,7 +174,7 @@ fn choose(
 ) -> Result<BTreeMap<PackageName, Archive>, Error> {
     let Some(arch) = Arch::host() else { return Ok(BTreeMap::new()) };
     let chosen = {
-        let mut pool = Pool::new(installed, permissions.downgrade);
+        let mut pool = Pool::new(installed, permissions.downgrade, held);
         for (number, archive) in given.iter().enumerate() {
             pool.give(archive.reader.manifest(), number);
         }
@@ -330,6 +349,28 @@ pub fn rollback_target(root: &Root, package: &PackageName) -> Result<Version, Er
 fn list(present: &[Present]) -> String {
     let versions: Vec<String> = present.iter().map(|present| present.version.to_string()).collect();
     if versions.is_empty() { "none".to_owned() } else { versions.join(", ") }
+}
+
+/// Plans the removal of every version that is whole in the volume and is not current. After it nothing can be rolled back.
+///
+/// # Errors
+/// A receipt or a folder cannot be read.
+pub fn collect(root: &Root) -> Result<Plan, Error> {
+    let mut plan = Plan::default();
+    for (name, receipt) in installed::all(root)? {
+        let current = &receipt.manifest.version;
+        let old: Vec<Present> = installed::versions(root, &name)?
+            .into_iter()
+            .filter(|present| present.whole && present.version != *current)
+            .collect();
+        for Present { version, arch, .. } in &old {
+            plan.after.extend(plan::kept_version(&name, version, *arch));
+        }
+        if !old.is_empty() {
+            plan.changes.push(plan::Change { package: name, from: None, to: None, services: false });
+        }
+    }
+    Ok(plan)
 }
 
 /// Plans the removal of packages as one transaction.

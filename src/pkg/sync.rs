@@ -15,7 +15,7 @@ use crate::plan::{self, Candidate, Change, Content, From, Look, Observed, Over, 
 use crate::reporter::{Event, Reporter};
 use crate::root::Root;
 use crate::transaction::{Context, Materials, Session, carry_out};
-use crate::{depends, installed, paths};
+use crate::{depends, holds, installed, paths};
 
 /// What becomes of a bundled package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,12 +135,22 @@ fn is_in_place(root: &Root, name: &PackageName, bundled: &Bundled) -> Result<boo
 /// The bundle or a receipt cannot be read, or the packages would not go together.
 pub fn plan(root: &Root, now: u64, reporter: &dyn Reporter) -> Result<(Plan, Materials), Error> {
     let bundle = bundle::all(root)?;
-    let installed = installed::all(root)?;
+    let (installed, held) = (installed::all(root)?, holds::all(root)?);
     let mut manifests = BTreeMap::new();
     for (name, bundled) in &bundle {
         let manifest = bundled.manifest(name)?;
         let old = installed.get(name);
-        let wanted = decide_and_tell(root, &manifest, old, reporter)?;
+        let wanted = match old {
+            Some(old) if held.contains(name) && stays(root, old, &manifest)? => {
+                let text = format!(
+                    "{name} is held at {} and stays; the image has {}",
+                    old.manifest.version, manifest.version
+                );
+                reporter.event(&Event::Warning { text: &text });
+                false
+            }
+            old => decide_and_tell(root, &manifest, old, reporter)?,
+        };
         if wanted {
             manifests.insert(name.clone(), manifest);
         }
@@ -160,6 +170,12 @@ pub fn plan(root: &Root, now: u64, reporter: &dyn Reporter) -> Result<(Plan, Mat
     }
     stamp(root, &bundle, &mut plan)?;
     Ok((plan, materials))
+}
+
+/// Whether an installed version can stay though the image has another: it is whole, and not in an image that is gone.
+fn stays(root: &Root, old: &Receipt, bundled: &Manifest) -> Result<bool, Error> {
+    let is_own = matches!(old.origin, Origin::Archive { .. });
+    Ok(is_own && old.manifest.version != bundled.version && is_whole(root, old)?)
 }
 
 fn decide_and_tell(

@@ -3,6 +3,11 @@
 //! A command is traced once, untouched; then it runs again for every call of the trace, and strace kills it when it enters
 //! that call, or lets the call fail. A kill between two calls leaves what a kill at the second one leaves, so killing at
 //! every call that changes something is killing at every instant.
+//!
+//! A power cut is a kill that also loses what was not synced. On a file system that keeps the order of names (as ext4, XFS
+//! and btrfs do) names are lost from the end on: then the disk is as after an earlier kill. What a kill does not show is
+//! content: a file whose name is there and whose bytes never came. So after a kill every file that was written
+//! and not synced since is emptied.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -98,6 +103,34 @@ fn strace(world: &World, args: &[OsString], options: &[String]) -> (Ended, Strin
     (ended, trace)
 }
 
+/// The files of a trace (with the paths of descriptors) that were written and not synced since, by their last names.
+fn unsynced(trace: &str) -> Vec<String> {
+    let mut dirty: Vec<String> = Vec::new();
+    for line in trace.lines().filter(|line| !line.contains(" = -1 ") && !line.contains(" = ?")) {
+        let Some((call, rest)) = line.split_once('(') else { continue };
+        // `5</a/folder>` and `"name"`, in turn.
+        let texts: Vec<&str> = rest.split(['<', '>', '"']).skip(1).step_by(2).collect();
+        match (call, &texts[..]) {
+            ("openat", [folder, name, ..]) if line.contains("O_CREAT") && !name.starts_with('/') => {
+                dirty.push(format!("{folder}/{name}"));
+            }
+            ("renameat" | "renameat2", [from, old, to, new]) => {
+                let (old, new) = (format!("{from}/{old}"), format!("{to}/{new}"));
+                dirty.retain(|path| *path != new);
+                for path in &mut dirty {
+                    if *path == old || path.starts_with(&format!("{old}/")) {
+                        path.replace_range(..old.len(), &new);
+                    }
+                }
+            }
+            ("fsync", [path, ..]) => dirty.retain(|dirty| dirty != path),
+            ("syncfs", _) => dirty.clear(),
+            _ => {}
+        }
+    }
+    dirty
+}
+
 impl Scenario {
     /// Runs the command once for each call of a set, with a fault at that call. Gives how many points there were.
     fn each(&self, set: &str, changing: bool, fault: impl Fn(usize) -> String) -> usize {
@@ -125,17 +158,46 @@ impl Scenario {
         points.len()
     }
 
+    /// As a kill at every call, but what was written and not synced is lost.
+    fn each_power_cut(&self) -> (usize, usize) {
+        let base = World::in_memory();
+        (self.prepare)(&base);
+        let args = (self.command)(&base);
+        let old = state(&base);
+        let whole = base.twin();
+        let traced = ["-y".to_owned(), "-e".to_owned(), format!("trace={CHANGING}")];
+        let trace = strace(&whole, &args, &traced).1;
+        let new = state(&whole);
+        let (mut cuts, mut files) = (0, 0);
+        for point in points(&trace, true) {
+            let world = base.twin();
+            let injection = format!("inject={}:signal=KILL:when={}", point.call, point.number);
+            let (_, trace) = strace(&world, &args, &[&traced[..], &["-e".to_owned(), injection]].concat());
+            let lost = unsynced(&trace);
+            for path in &lost {
+                // What is in a folder that was removed meanwhile is gone by itself.
+                let _ = std::fs::OpenOptions::new().write(true).truncate(true).open(path);
+            }
+            settles(&world, &args, [&old, &new], -1, &|| format!("{point:?}, lost {lost:?}"));
+            cuts += 1;
+            files += lost.len();
+        }
+        (cuts, files)
+    }
+
     /// Kills, and every kind of failure. Prints how many points were tried.
     fn all(&self, name: &str) {
         let kill = self.each(CHANGING, true, |n| format!("signal=KILL:when={n}"));
+        let (cuts, lost) = self.each_power_cut();
         let full = self.each(TAKING, true, |n| format!("error=ENOSPC:when={n}"));
         let stays_full = self.each(TAKING, true, |n| format!("error=ENOSPC:when={n}+"));
         let broken = self.each(TOUCHING, true, |n| format!("error=EIO:when={n}"));
         let unread = self.each(TOUCHING, false, |n| format!("error=EIO:when={n}"));
         println!(
-            "{name}: {kill} kills, {full} + {stays_full} times a full disk, {broken} + {unread} disk errors"
+            "{name}: {kill} kills, {cuts} power cuts that lost {lost} files, {full} + {stays_full} times a full disk, \
+             {broken} + {unread} disk errors"
         );
-        assert!(kill > 20 && full > 5 && broken > 20 && unread > 20, "the faults were injected");
+        assert!(lost > 0 && kill > 20 && full > 5 && broken > 20 && unread > 20, "the faults were injected");
     }
 }
 

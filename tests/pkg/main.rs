@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "how many faults were tried is a result that people want to see")]
 
+mod care;
 mod certificate;
 mod faults;
 mod install;

@@ -18,6 +18,7 @@ use args::{Certificate, Command};
 
 pub use error::CertificateError;
 pub use self_signed::{Pair, self_signed};
+pub(crate) use show::date;
 pub use show::{Shown, read};
 
 /// Runs what `args` say (the program's own name first) and gives the exit code.

@@ -101,8 +101,8 @@ pub(super) fn show(args: &Show, world: &mut World<'_>) -> Result<(), Certificate
     writeln!(world.out, "{text}").map_err(CertificateError::Output)
 }
 
-/// RFC 3339, in UTC.
-fn date(seconds: u64) -> String {
+/// Seconds since 1970 in the form of RFC 3339, in UTC.
+pub(crate) fn date(seconds: u64) -> String {
     let moment = i64::try_from(seconds).ok().and_then(|s| time::OffsetDateTime::from_unix_timestamp(s).ok());
     match moment {
         Some(at) => format!(

@@ -68,6 +68,18 @@ pub enum Command {
     Owns(Owns),
     /// Compare every file with its receipt.
     Verify(Verify),
+    /// Show what was done when.
+    History,
+    /// Show how settings differ from their defaults.
+    DiffSettings(AnyOf),
+    /// Keep packages in their version.
+    Hold(Several),
+    /// Keep packages in their version no longer.
+    Unhold(Several),
+    /// Remove the versions that a rollback could go to, to make room.
+    Gc(Gc),
+    /// Look for what is wrong with the package manager's own state.
+    Doctor,
     /// Add, remove and list repositories.
     #[command(subcommand)]
     Repo(Repo),
@@ -244,4 +256,34 @@ pub struct Verify {
     /// Packages; none is all.
     #[arg(value_name = "NAME")]
     pub packages: Vec<PackageName>,
+    /// Put right what is damaged, from the image, the volume, or the archive that it came from.
+    #[arg(long)]
+    pub repair: bool,
+    /// How it is done.
+    #[command(flatten)]
+    pub change: Change,
+}
+
+/// A command about some packages, or all.
+#[derive(Debug, Args)]
+pub struct AnyOf {
+    /// Packages; none is all.
+    #[arg(value_name = "NAME")]
+    pub packages: Vec<PackageName>,
+}
+
+/// A command about one package or more.
+#[derive(Debug, Args)]
+pub struct Several {
+    /// Packages.
+    #[arg(required = true, value_name = "NAME")]
+    pub packages: Vec<PackageName>,
+}
+
+/// `pkg gc`
+#[derive(Debug, Args)]
+pub struct Gc {
+    /// How it is done.
+    #[command(flatten)]
+    pub change: Change,
 }

@@ -14,6 +14,7 @@ use crate::repositories::{self, Opened};
 use crate::root::Root;
 use crate::services::Supervisor;
 use crate::transaction::{Context, Materials, Session, Wait, carry_out};
+use crate::{installed, repair, verify};
 
 type Planned = Result<(Plan, Materials), Error>;
 
@@ -48,6 +49,28 @@ pub(super) fn remove(pkg: &Pkg, args: &args::Remove, world: &mut World<'_>) -> R
     change(pkg, &args.change, world, |root, _, _| {
         let plan = operation::remove(root, &args.packages, args.purge, args.force)?;
         Ok((plan, Materials::default()))
+    })
+}
+
+pub(super) fn collect(pkg: &Pkg, args: &args::Change, world: &mut World<'_>) -> Result<u8, Failure> {
+    change(pkg, args, world, |root, _, _| Ok((operation::collect(root)?, Materials::default())))
+}
+
+pub(super) fn repair(pkg: &Pkg, args: &args::Verify, world: &mut World<'_>) -> Result<u8, Failure> {
+    let (now, threads) = (world.now, world.threads);
+    change(pkg, &args.change, world, |root, session, voice| {
+        let repositories = opened(root, session, now, voice)?;
+        let names = if args.packages.is_empty() { installed::names(root)? } else { args.packages.clone() };
+        let (mut plan, mut materials) = (Plan::default(), Materials::default());
+        for name in names {
+            let receipt = installed::required(root, &name)?;
+            let report = verify::verify(root.path(), &receipt, threads())?;
+            let (part, parts) = repair::repair(root, &receipt, &report.findings, &repositories)?;
+            plan.append(part);
+            materials.archives.extend(parts.archives);
+            materials.receipts.extend(parts.receipts);
+        }
+        Ok((plan, materials))
     })
 }
 

@@ -1,6 +1,7 @@
 //! The command line: arguments to options, one call into the library, the result as text or JSON.
 
 pub mod args;
+mod care;
 mod change;
 mod legacy;
 mod query;
@@ -107,7 +108,14 @@ fn dispatch(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
         Command::Info(one) => query::info(pkg, &one.package, world),
         Command::Files(one) => query::files(pkg, &one.package, world),
         Command::Owns(owns) => query::owns(pkg, &owns.path, world),
+        Command::Verify(verify) if verify.repair => change::repair(pkg, verify, world),
         Command::Verify(verify) => query::verify(pkg, &verify.packages, world),
+        Command::History => care::history(pkg, world),
+        Command::DiffSettings(settings) => care::settings(pkg, &settings.packages, world),
+        Command::Hold(hold) => care::hold(pkg, &hold.packages, true, world),
+        Command::Unhold(unhold) => care::hold(pkg, &unhold.packages, false, world),
+        Command::Gc(gc) => change::collect(pkg, &gc.change, world),
+        Command::Doctor => care::doctor(pkg, world),
     }
 }
 

@@ -43,7 +43,7 @@ pub fn remove(look: &dyn Look, removal: Removal<'_>) -> Result<Plan, Error> {
         let gone = live_entry(look, name, entry, &mut plan)?;
         plan.after.extend(gone);
     }
-    plan.after.push(all(paths::new_settings(name)));
+    plan.after.extend([all(paths::new_settings(name)), all(crate::holds::mark(name))]);
     if removal.purge {
         plan.notices.clear();
         let marks = paths::path(format!("{}/{name}", layout::SUPERVISOR_MARKS));

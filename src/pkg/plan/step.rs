@@ -30,7 +30,7 @@ pub enum Step {
         /// What becomes of it; never [`Over::Nothing`].
         over: Over,
     },
-    /// Sets a folder's permission bits. Only after the decision.
+    /// Sets the permission bits of a folder or a file; of anything else, nothing. Only after the decision.
     Mode {
         /// Where.
         path: RelPath,

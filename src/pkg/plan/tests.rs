@@ -262,6 +262,7 @@ fn a_removal_names_what_it_removes_and_no_more() {
             "remove srv/scripts/web/remove file",
             "remove srv/scripts/web folder",
             "remove srv/settings/web/.new all",
+            "remove srv/system/holds/web all",
             "remove srv/scripts/web folder",
             "remove srv/settings/web folder",
             "remove srv/software/web folder",

@@ -1,6 +1,6 @@
 //! Every package that there is to choose from: installed, given as a file, offered by a repository.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use medic_model::{Arch, Dependency, Manifest, PackageName, Receipt, Version, VersionReq};
 use medic_repository::Index;
@@ -33,19 +33,26 @@ pub(super) struct Candidates<'a> {
 }
 
 /// Every package that there is to choose from.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pool<'a> {
     pub(super) packages: Vec<Candidates<'a>>,
     by_name: HashMap<&'a PackageName, usize>,
     /// Of each installed package: its version, below which nothing is chosen unless it is allowed.
     pub(super) installed: BTreeMap<&'a PackageName, &'a Version>,
     downgrade: bool,
+    held: &'a BTreeSet<PackageName>,
 }
 
 impl<'a> Pool<'a> {
-    /// A pool of what is installed. `downgrade`: versions older than that may be chosen.
-    pub fn new(installed: &'a BTreeMap<PackageName, Receipt>, downgrade: bool) -> Self {
-        let mut pool = Self { downgrade, ..Self::default() };
+    /// A pool of what is installed. `downgrade`: versions older than that may be chosen. `held`: packages of which no other
+    /// version may be chosen.
+    pub fn new(
+        installed: &'a BTreeMap<PackageName, Receipt>,
+        downgrade: bool,
+        held: &'a BTreeSet<PackageName>,
+    ) -> Self {
+        let (packages, by_name, versions) = (Vec::new(), HashMap::new(), BTreeMap::new());
+        let mut pool = Self { packages, by_name, installed: versions, downgrade, held };
         for receipt in installed.values() {
             pool.installed.insert(&receipt.manifest.name, &receipt.manifest.version);
             pool.add_manifest(&receipt.manifest, Source::Installed);
@@ -74,7 +81,9 @@ impl<'a> Pool<'a> {
 
     fn add(&mut self, name: &'a PackageName, candidate: Candidate<'a>) {
         let installed = self.installed.get(name);
-        if !self.downgrade && installed.is_some_and(|installed| candidate.version < *installed) {
+        let is_older = installed.is_some_and(|installed| candidate.version < *installed);
+        let is_other = installed.is_some_and(|installed| candidate.version != *installed);
+        if is_older && !self.downgrade || is_other && self.held.contains(name) {
             return;
         }
         let at = *self.by_name.entry(name).or_insert_with(|| {

@@ -1,10 +1,12 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use medic_model::{Arch, Manifest, PackageName, Receipt, Sha256};
 use medic_repository::{Index, Listed, index};
 
 use super::*;
 use crate::fixture::manifest;
+
+static NONE_HELD: BTreeSet<PackageName> = BTreeSet::new();
 
 /// `name version: need, !conflict`
 fn package(line: &str) -> Manifest {
@@ -41,7 +43,7 @@ fn wish(text: &str) -> Wish {
 
 fn solve(have: &[&str], offer: &[&str], wishes: &[&str]) -> Result<Vec<String>, String> {
     let (have, offer) = (installed(have), offered(offer));
-    let mut pool = Pool::new(&have, false);
+    let mut pool = Pool::new(&have, false, &NONE_HELD);
     pool.offer(&offer, Arch::X64, 0);
     let wishes: Vec<Wish> = wishes.iter().map(|text| wish(text)).collect();
     let found = resolve(&pool, &wishes)?;
@@ -104,11 +106,21 @@ fn a_wish_that_cannot_be_met_is_explained() {
 fn nothing_is_downgraded_unless_it_may_be() {
     let (have, offer) = (installed(&["lib 2"]), offered(&["lib 1", "app 1: lib <2"]));
     let wishes = [wish("app")];
-    let mut pool = Pool::new(&have, false);
+    let mut pool = Pool::new(&have, false, &NONE_HELD);
     pool.offer(&offer, Arch::X64, 0);
     assert!(resolve(&pool, &wishes).is_err());
-    let mut pool = Pool::new(&have, true);
+    let mut pool = Pool::new(&have, true, &NONE_HELD);
     pool.offer(&offer, Arch::X64, 0);
     let found = resolve(&pool, &wishes).expect("a solution");
     assert_eq!(found.keys().map(ToString::to_string).collect::<Vec<_>>(), ["app", "lib"]);
+}
+
+#[test]
+fn what_is_held_stays() {
+    let (have, offer) = (installed(&["lib 1", "app 1: lib"]), offered(&["lib 2", "app 2: lib >=2"]));
+    let held = BTreeSet::from(["lib".parse().expect("name")]);
+    let mut pool = Pool::new(&have, false, &held);
+    pool.offer(&offer, Arch::X64, 0);
+    assert_eq!(resolve(&pool, &[wish("^app"), wish("^lib")]), Ok(BTreeMap::new()));
+    assert!(resolve(&pool, &[wish("app =2")]).is_err());
 }

@@ -79,7 +79,8 @@ pub(super) fn after(
                 }
             }
             Step::Mode { mode, .. } => {
-                if place.folder.node(&place.name)?.is_some_and(|node| node.kind == Kind::Folder) {
+                let plain = |kind| matches!(kind, Kind::Folder | Kind::File);
+                if place.folder.node(&place.name)?.is_some_and(|node| plain(node.kind)) {
                     place.folder.set_mode(&place.name, *mode)?;
                 }
             }

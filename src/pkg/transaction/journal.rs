@@ -25,6 +25,8 @@ pub(super) struct Journal {
     format: u32,
     /// Part of the transaction's passing names.
     pub(super) id: String,
+    /// Seconds since 1970 when it was begun.
+    pub(super) at: u64,
     /// What it does.
     pub(super) plan: Plan,
 }
@@ -44,8 +46,8 @@ fn folder(root: &Root) -> Result<Folder, Error> {
 
 impl Journal {
     /// Writes the plan down, durably.
-    pub(super) fn begin(root: &Root, id: &str, plan: &Plan) -> Result<Self, Error> {
-        let journal = Self { format: FORMAT, id: id.to_owned(), plan: plan.clone() };
+    pub(super) fn begin(root: &Root, id: &str, at: u64, plan: &Plan) -> Result<Self, Error> {
+        let journal = Self { format: FORMAT, id: id.to_owned(), at, plan: plan.clone() };
         let folder = folder(root)?;
         let (partial, name) = (journal.name(PARTIAL), journal.name(PREPARE));
         let text = serde_json::to_vec(&journal).map_err(|error| DocumentError::whole(&name, error))?;

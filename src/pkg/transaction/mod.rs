@@ -87,7 +87,7 @@ pub fn carry_out(context: Context<'_>, plan: &Plan, materials: Materials) -> Res
         return Ok(());
     }
     preflight::check(context.root, plan)?;
-    let journal = Journal::begin(context.root, context.id, plan)?;
+    let journal = Journal::begin(context.root, context.id, context.now, plan)?;
     if let Err(source) = until_decision(context, plan, materials, &journal) {
         return Err(take_back(context, plan, journal, source));
     }
@@ -127,5 +127,13 @@ fn finish(context: Context<'_>, plan: &Plan, journal: &Journal) -> Result<(), Er
     let mut touched = Touched::default();
     apply::after(context.root, context.reporter, context.id, plan, &mut touched)?;
     touched.sync()?;
+    remember(context.root, context.reporter, journal);
     journal.end(context.root)
+}
+
+/// The history is for people: that it cannot be written is told, and stops nothing.
+fn remember(root: &Root, reporter: &dyn Reporter, journal: &Journal) {
+    if let Err(error) = crate::history::add(root, &journal.id, journal.at, &journal.plan) {
+        reporter.event(&Event::Warning { text: &format!("the history cannot be written: {error}") });
+    }
 }

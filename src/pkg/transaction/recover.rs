@@ -22,6 +22,7 @@ pub(super) fn recover(root: &Root, reporter: &dyn Reporter) -> Result<bool, Erro
             Stage::Decided => {
                 apply::after(root, reporter, &journal.id, &journal.plan, &mut touched)?;
                 touched.sync()?;
+                super::remember(root, reporter, journal);
             }
         }
         journal.end(root)?;

@@ -1,0 +1,96 @@
+//! The commands that look after what is installed: history, holds, settings, the doctor.
+
+use serde_json::json;
+
+use super::args::Pkg;
+use super::change::wait;
+use super::query::{line, open};
+use super::{Failure, Voice, World, json};
+use crate::transaction::Session;
+use crate::{doctor, history, holds, installed, settings};
+use medic_model::PackageName;
+
+/// The exit code when something is to be done: as that of `verify`.
+const DIFFERS: u8 = 3;
+
+pub(super) fn history(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
+    let entries = history::all(&open(pkg, world)?)?;
+    if pkg.json {
+        let value = serde_json::to_value(&entries)
+            .map_err(|error| medic_model::DocumentError::whole("the history", error))?;
+        return json(world.out, &value).map(|()| 0);
+    }
+    for entry in entries {
+        for change in entry.changes {
+            let change = crate::plan::Change {
+                package: change.package,
+                from: change.from,
+                to: change.to,
+                services: false,
+            };
+            line(world, &format!("{}  {change}", crate::certificate::date(entry.at)))?;
+        }
+    }
+    Ok(0)
+}
+
+pub(super) fn hold(
+    pkg: &Pkg,
+    packages: &[PackageName],
+    held: bool,
+    world: &mut World<'_>,
+) -> Result<u8, Failure> {
+    let voice = Voice::new(world.err);
+    let session = Session::begin(&pkg.root, &format!("PID {}", world.pid), wait(pkg), &voice)?;
+    for package in packages {
+        if held {
+            holds::hold(&session, package)?;
+        } else {
+            holds::unhold(&session, package)?;
+        }
+        voice.success(&format!("'{package}' is {}", if held { "held" } else { "held no longer" }));
+    }
+    Ok(0)
+}
+
+pub(super) fn settings(pkg: &Pkg, packages: &[PackageName], world: &mut World<'_>) -> Result<u8, Failure> {
+    let root = open(pkg, world)?;
+    let names = if packages.is_empty() { installed::names(&root)? } else { packages.to_vec() };
+    let mut all = Vec::new();
+    for name in names {
+        all.extend(settings::edited(&root, &installed::required(&root, &name)?)?);
+    }
+    if pkg.json {
+        let list: Vec<_> = all
+            .iter()
+            .map(|one| {
+                json!({ "path": format!("/{}", one.path), "default": format!("/{}", one.default),
+                        "difference": one.difference })
+            })
+            .collect();
+        return json(world.out, &json!(list)).map(|()| 0);
+    }
+    for one in all {
+        match &one.difference {
+            Some(difference) => line(world, difference.trim_end())?,
+            None => line(world, &format!("/{} differs from /{}, or is not there", one.path, one.default))?,
+        }
+    }
+    Ok(0)
+}
+
+pub(super) fn doctor(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
+    let complaints = doctor::examine(&open(pkg, world)?)?;
+    if pkg.json {
+        let list: Vec<_> = complaints
+            .iter()
+            .map(|one| json!({ "path": format!("/{}", one.path), "text": one.text }))
+            .collect();
+        json(world.out, &json!(list))?;
+    } else {
+        for one in &complaints {
+            line(world, &format!("/{} {}", one.path, one.text))?;
+        }
+    }
+    Ok(if complaints.is_empty() { 0 } else { DIFFERS })
+}
