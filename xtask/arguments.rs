@@ -22,6 +22,11 @@ pub enum Command {
     BuildImage(BuildImage),
     /// Build packages, as archives that `pkg install` takes
     BuildPackage(BuildPackage),
+    /// Fetch the sources of components, and of all that they need, into the store
+    Fetch(Fetch),
+    /// Copy sources to a folder that serves as a mirror on a machine without a network
+    #[command(after_help = VENDOR_EXAMPLES)]
+    Vendor(Vendor),
     /// Say what the next build would build again, and which input is not what it was
     #[command(after_help = WHY_REBUILD_EXAMPLES)]
     WhyRebuild(WhyRebuild),
@@ -43,6 +48,10 @@ const BUILD_IMAGE_EXAMPLES: &str = "Examples:
   cargo xtask build-image nginx                       build, write target/images/nginx-x64.oci.tar, load into Docker
   cargo xtask build-image nginx --output oci:out      an OCI layout in the folder out/, and nothing else
   cargo xtask build-image nginx --json | jq .digest   for scripts: one JSON document on standard output";
+
+const VENDOR_EXAMPLES: &str = "Examples:
+  cargo xtask vendor /media/stick                     the sources of every recipe
+  MEDIC_OS_MIRRORS=/media/stick cargo xtask fetch     on the other machine";
 
 const WHY_REBUILD_EXAMPLES: &str = "Examples:
   cargo xtask why-rebuild openssl                     openssl alone
@@ -96,6 +105,38 @@ pub struct BuildPackage {
     /// What to build with.
     #[command(flatten)]
     pub options: BuildOptions,
+}
+
+/// `fetch`.
+#[derive(Debug, Args)]
+pub struct Fetch {
+    /// Components of recipes/, such as openssl [default: all]
+    #[arg(conflicts_with = "all")]
+    pub components: Vec<ComponentName>,
+    /// All of them, as when none is named
+    #[arg(long)]
+    pub all: bool,
+    /// Write one JSON document to standard output when done
+    #[arg(long)]
+    pub json: bool,
+    /// Ask the network for nothing; what is missing is named at once
+    #[arg(long)]
+    pub offline: bool,
+}
+
+/// `vendor`.
+#[derive(Debug, Args)]
+pub struct Vendor {
+    /// The folder; it is made when it is not there
+    pub folder: PathBuf,
+    /// Components of recipes/, such as openssl [default: all]
+    pub components: Vec<ComponentName>,
+    /// Write one JSON document to standard output when done
+    #[arg(long)]
+    pub json: bool,
+    /// Ask the network for nothing; what is missing is named at once
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// `why-rebuild`.

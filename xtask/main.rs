@@ -18,6 +18,8 @@ fn carry_out(command: Command) -> Result<(), Failure> {
     match command {
         Command::BuildImage(arguments) => commands::build_image::build_image(&arguments),
         Command::BuildPackage(arguments) => commands::build_package::build_package(&arguments),
+        Command::Fetch(arguments) => commands::sources::fetch(&arguments),
+        Command::Vendor(arguments) => commands::sources::vendor(&arguments),
         Command::WhyRebuild(arguments) => commands::why_rebuild::why_rebuild(&arguments),
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Store(command) => commands::store::store(&command),

@@ -52,7 +52,10 @@ pub mod toolchain;
 pub mod why;
 
 pub use error::{BuildError, ErrorKind};
-pub use operation::{BuiltComponent, Reason, Rebuild, build_components, build_packages, why_rebuild};
+pub use operation::{
+    BuiltComponent, Fetched, Reason, Rebuild, Vendored, build_components, build_packages, fetch_sources,
+    vendor, why_rebuild,
+};
 pub use package::BuiltPackage;
 pub use report::{Event, Reporter};
 pub use settings::Settings;

@@ -5,7 +5,10 @@ use std::path::Path;
 
 use medic_build::definitions::Definitions;
 use medic_build::fetch::{self, Access, Mirror};
-use medic_build::{BuildError, BuiltPackage, Rebuild, Settings, build_packages, why_rebuild};
+use medic_build::{
+    BuildError, BuiltPackage, Fetched, Rebuild, Settings, Vendored, build_packages, fetch_sources, vendor,
+    why_rebuild,
+};
 use medic_model::image::ImageDefinition;
 use medic_model::{Arch, ComponentName, ImageName, PackageName};
 
@@ -67,6 +70,16 @@ impl Context {
     /// What the next build would do with components and all that they need, and why.
     pub fn why_rebuild(&self, names: &[ComponentName]) -> Result<Vec<Rebuild>, Failure> {
         Ok(why_rebuild(&self.settings, names, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Fetches the sources of components and of all that they need; of all recipes when there are none.
+    pub fn fetch(&self, names: &[ComponentName]) -> Result<Vec<Fetched>, Failure> {
+        Ok(fetch_sources(&self.settings, names, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Copies them to a folder as well.
+    pub fn vendor(&self, names: &[ComponentName], folder: &Path) -> Result<Vec<Vendored>, Failure> {
+        Ok(vendor(&self.settings, names, folder, &BuildProgress::new(&*self.screen))?)
     }
 
     /// A path as people like to read it: relative to the folder they are in where it is below it.

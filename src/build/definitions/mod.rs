@@ -136,6 +136,26 @@ impl Definitions {
         Ok(Toolchain::from_yaml(file, &self.read("toolchain", "toolchain", file)?)?)
     }
 
+    /// The names of all recipes, sorted: the folders of `recipes/` with a `recipe.yaml`.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or one in it has a name that no component may have.
+    pub fn recipe_names(&self) -> Result<Vec<ComponentName>, DefinitionError> {
+        let folder = self.root.join("recipes");
+        let unreadable = |error: std::io::Error| DocumentError::whole("recipes", error);
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            if entry.path().join("recipe.yaml").is_file() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let wrong = |error| DocumentError::whole(&format!("recipes/{name}"), error);
+                names.push(name.parse().map_err(wrong)?);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
     /// These recipes and all that they need, to the last.
     ///
     /// # Errors

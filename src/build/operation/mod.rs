@@ -4,6 +4,7 @@ mod context;
 mod inputs;
 mod packages;
 mod rebuild;
+mod sources;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ use crate::toolchain::Toolchain;
 
 use context::Context;
 pub use rebuild::{Reason, Rebuild, why_rebuild};
+pub use sources::{Fetched, Vendored, fetch_sources, vendor};
 
 /// The most components that are built side by side: each step runs as many programs as there are jobs, and that times
 /// this is as much as a machine bears.

@@ -13,6 +13,7 @@ use crate::fetch::{Access, Mirror, Programs, Proxy};
 pub struct Fixture {
     folder: tempfile::TempDir,
     store: PathBuf,
+    mirror: Mirror,
     events: Mutex<Vec<Event>>,
 }
 
@@ -26,7 +27,8 @@ impl Fixture {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store = folder.path().join("store");
-        let fixture = Self { folder, store, events: Mutex::default() };
+        let mirror = Mirror::Directory(folder.path().join("mirror"));
+        let fixture = Self { folder, store, mirror, events: Mutex::default() };
         fixture.write("workspace/recipes/toolchain/bin/cc", "#!/bin/sh\nexit 1\n");
         fixture.toolchain();
         fixture
@@ -35,6 +37,12 @@ impl Fixture {
     /// The same workspace with its store elsewhere.
     pub fn with_store(mut self, store: &Path) -> Self {
         self.store = store.to_owned();
+        self
+    }
+
+    /// The same workspace with another mirror, and no other.
+    pub fn with_mirror(mut self, mirror: Mirror) -> Self {
+        self.mirror = mirror;
         self
     }
 
@@ -98,6 +106,16 @@ impl Fixture {
         build_components_on(&self.machine(), &self.settings(), &names, self)
     }
 
+    pub fn fetch(&self, names: &[&str]) -> Result<Vec<Fetched>, BuildError> {
+        let names: Vec<_> = names.iter().map(|name| name.parse().expect("a name")).collect();
+        fetch_sources(&self.settings(), &names, self)
+    }
+
+    pub fn vendor(&self, names: &[&str], folder: &Path) -> Result<Vec<Vendored>, BuildError> {
+        let names: Vec<_> = names.iter().map(|name| name.parse().expect("a name")).collect();
+        vendor(&self.settings(), &names, folder, self)
+    }
+
     pub fn why(&self, names: &[&str]) -> Result<Vec<Rebuild>, BuildError> {
         let names: Vec<_> = names.iter().map(|name| name.parse().expect("a name")).collect();
         rebuild::why_rebuild_on(&self.machine(), &self.settings(), &names, self)
@@ -134,7 +152,7 @@ impl Fixture {
             offline: true,
             access: Access {
                 workspace: self.workspace(),
-                mirrors: vec![Mirror::Directory(self.folder.path().join("mirror"))],
+                mirrors: vec![self.mirror.clone()],
                 debian: Vec::new(),
                 cargo_home: None,
                 proxy: Proxy::None,

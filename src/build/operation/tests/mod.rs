@@ -3,6 +3,7 @@
 
 mod failing;
 mod fixture;
+mod mirror;
 mod reasons;
 mod sharing;
 
