@@ -54,6 +54,7 @@ impl Failure {
                 ErrorKind::Step => 5,
                 ErrorKind::Store => 6,
                 ErrorKind::MissingProgram => 8,
+                ErrorKind::Interrupted => crate::interrupt::EXIT_CODE,
                 ErrorKind::Other => 1,
             },
             Self::Image(error) | Self::Run(RunError::Image(error)) => image_exit_code(error),

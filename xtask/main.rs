@@ -36,6 +36,10 @@ fn main() -> ExitCode {
     interrupt::install();
     match carry_out(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(_) if interrupt::is_asked() => {
+            interrupt::say();
+            ExitCode::from(interrupt::EXIT_CODE)
+        }
         Err(failure) => {
             failure.show();
             ExitCode::from(failure.exit_code())

@@ -160,6 +160,8 @@ pub enum ErrorKind {
     Store,
     /// A program that is needed is not installed (8).
     MissingProgram,
+    /// The caller asked for an end; what is done is kept (130).
+    Interrupted,
     /// Anything else (1).
     Other,
 }
@@ -176,6 +178,7 @@ impl BuildError {
             Self::Package(error) if matches!(**error, PackageError::Definition { .. }) => {
                 ErrorKind::Definition
             }
+            Self::Fetch(FetchError::Cancelled) => ErrorKind::Interrupted,
             Self::Offline { .. } | Self::Fetch(_) | Self::Unpack(_) | Self::Root { .. } => ErrorKind::Fetch,
             Self::Components(failures) => {
                 failures.iter().map(|failure| failure.cause.kind()).min().unwrap_or(ErrorKind::Other)

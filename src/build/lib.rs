@@ -32,6 +32,7 @@
 //! Never: prints, prompts, reads the environment or the home folder; runs a build step with a network; puts anything into
 //! the store that is not whole; trusts a result by its name when its record is damaged; follows a link that a step made.
 
+mod cancel;
 pub mod component;
 pub mod definitions;
 pub mod error;
@@ -51,6 +52,7 @@ pub mod store;
 pub mod toolchain;
 pub mod why;
 
+pub use cancel::Cancel;
 pub use error::{BuildError, ErrorKind};
 pub use operation::{
     BuiltComponent, Fetched, Reason, Rebuild, Vendored, build_components, build_packages, fetch_sources,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use medic_model::Arch;
 
+use crate::cancel::Cancel;
 use crate::fetch::Access;
 
 /// What a build is told from outside: the library reads no environment itself.
@@ -23,6 +24,8 @@ pub struct Settings {
     pub access: Access,
     /// How this program was called, for another builder that must wait.
     pub command_line: String,
+    /// Ends what is fetched when it is asked to.
+    pub cancel: Cancel,
 }
 
 impl Settings {

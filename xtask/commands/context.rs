@@ -52,6 +52,7 @@ impl Context {
             offline: options.offline,
             access: access(&environment, options.offline)?,
             command_line: command_line(),
+            cancel: crate::interrupt::cancel(),
         };
         let jobs = u32::try_from(jobs).ok().and_then(NonZero::new).unwrap_or(NonZero::<u32>::MIN);
         Ok(Self { screen: screen(environment.no_color), environment, arch, jobs, settings })

@@ -42,6 +42,8 @@ impl Partial {
             Err(TryLockError::WouldBlock) => {
                 path.as_mut_os_string().push(format!(".{}", std::process::id()));
                 file = open(&path)?;
+                // Held like the other: so that a later run knows whether this process is still there.
+                file.file().try_lock().map_err(io::Error::from)?;
                 file.set_len(0)?;
                 private = true;
             }

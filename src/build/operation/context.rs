@@ -1,7 +1,6 @@
 //! What all parts of one build share.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::AtomicBool;
 
 use medic_model::recipe::FileSource;
 use medic_model::{Arch, ComponentName, Sha256};
@@ -76,13 +75,14 @@ impl<'a> Context<'a> {
         let mut known: BTreeSet<Sha256> = BTreeSet::new();
         let wanted: Vec<&FileSource> =
             own.chain(compiler).filter(|source| known.insert(source.sha256)).collect();
+        let (_listening, cancel) = self.settings.cancel.listen();
         fetch::fetch_all(
             &wanted,
             &self.settings.store,
             &self.settings.access,
             &fetch::Limits::default(),
             &|event| self.reporter.report(Event::Fetch(event)),
-            &AtomicBool::new(false),
+            cancel,
         )?;
         Ok(())
     }

@@ -73,6 +73,9 @@ pub(in crate::fetch) fn download(
         if let Some(long) = after.filter(|after| *after > job.limits.max_delay) {
             return Ok(Outcome::Failed(Reason::Busy(long)));
         }
+        if let Some(after) = after {
+            job.hosts.rest(&host, after);
+        }
         let delay = backoff(job.limits, attempt, chance()).max(after.unwrap_or_default());
         let (location, reason) = (shown(url), reason.to_string());
         job.tell(Event::Retry { id: want.sha256, location, reason, attempt, delay });

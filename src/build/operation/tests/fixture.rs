@@ -161,6 +161,7 @@ impl Fixture {
                 user_agent: "test".to_owned(),
             },
             command_line: "the test".to_owned(),
+            cancel: crate::Cancel::new(),
         }
     }
 }
