@@ -22,6 +22,15 @@ pub enum Command {
     BuildImage(BuildImage),
     /// Build packages, as archives that `pkg install` takes
     BuildPackage(BuildPackage),
+    /// Build components and all that they need, and show where their files are
+    #[command(after_help = crate::commands::build::EXAMPLES)]
+    Build(crate::commands::build::Build),
+    /// Look for newer versions of components, and of the compiler
+    #[command(after_help = crate::commands::outdated::EXAMPLES)]
+    Outdated(crate::commands::outdated::Outdated),
+    /// Change a recipe to another version: fetch its sources, rewrite version and digests in place
+    #[command(after_help = crate::commands::bump::EXAMPLES)]
+    Bump(crate::commands::bump::Bump),
     /// Fetch the sources of components, and of all that they need, into the store
     Fetch(Fetch),
     /// Copy sources to a folder that serves as a mirror on a machine without a network

@@ -1,7 +1,10 @@
 //! One file a command: arguments to settings, one call into the libraries, the result shown.
 
+pub mod build;
 pub mod build_image;
 pub mod build_package;
+pub mod bump;
+pub mod outdated;
 pub mod run;
 pub mod sources;
 pub mod store;

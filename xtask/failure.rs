@@ -33,6 +33,9 @@ pub enum Failure {
     /// The arguments contradict each other.
     #[error("{0}")]
     Usage(String),
+    /// Something is outdated, and that was asked to be a failure.
+    #[error("outdated, or gone from a location: {0}")]
+    Outdated(String),
     /// The image could not be run.
     #[error(transparent)]
     Run(RunError),
@@ -63,6 +66,7 @@ impl Failure {
             Self::Run(_) => 1,
             Self::Docker(_) | Self::NoDaemon(_) => 7,
             Self::Usage(_) => 2,
+            Self::Outdated(_) => 12,
             Self::Container(code) => u8::try_from(*code).unwrap_or(1),
             Self::Environment(_) | Self::Output(_) => 1,
         }
@@ -157,7 +161,7 @@ mod tests {
     #[test]
     fn exit_codes_are_documented() {
         let documented = include_str!("../docs/exit-codes.md");
-        for failure in [Failure::Usage(String::new()), Failure::Environment(EnvironmentError::NoStore)] {
+        for failure in [Failure::Usage(String::new()), Failure::Outdated(String::new()), Failure::Environment(EnvironmentError::NoStore)] {
             assert!(documented.contains(&format!("| {} |", failure.exit_code())));
         }
     }

@@ -18,6 +18,9 @@ fn carry_out(command: Command) -> Result<(), Failure> {
     match command {
         Command::BuildImage(arguments) => commands::build_image::build_image(&arguments),
         Command::BuildPackage(arguments) => commands::build_package::build_package(&arguments),
+        Command::Build(arguments) => commands::build::build(&arguments),
+        Command::Outdated(arguments) => commands::outdated::outdated(&arguments),
+        Command::Bump(arguments) => commands::bump::bump(&arguments),
         Command::Fetch(arguments) => commands::sources::fetch(&arguments),
         Command::Vendor(arguments) => commands::sources::vendor(&arguments),
         Command::WhyRebuild(arguments) => commands::why_rebuild::why_rebuild(&arguments),

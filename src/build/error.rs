@@ -86,6 +86,9 @@ pub enum BuildError {
         /// The Debian package that has it.
         package: &'static str,
     },
+    /// A recipe was not changed to another version.
+    #[error(transparent)]
+    Upkeep(Box<crate::upkeep::UpkeepError>),
     /// A program that the builder calls failed.
     #[error("{what} failed: {message}")]
     Environment {
@@ -183,6 +186,7 @@ impl BuildError {
             Self::Components(failures) => {
                 failures.iter().map(|failure| failure.cause.kind()).min().unwrap_or(ErrorKind::Other)
             }
+            Self::Upkeep(error) => error.kind(),
             Self::Store(_) => ErrorKind::Store,
             Self::MissingProgram { .. } => ErrorKind::MissingProgram,
             Self::Environment { .. } | Self::Package(_) => ErrorKind::Other,

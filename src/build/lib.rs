@@ -12,6 +12,7 @@
 //! | [`package`] | components, scripts and settings as an archive |
 //! | [`store`] | where all of it is kept |
 //! | [`why`] | what differs between two builds' inputs |
+//! | [`upkeep`] | newer versions: looked for, and put into a recipe |
 //! | [`operation`] | all of it, in one call |
 //!
 //! On disk it owns the store, a folder that the caller names and that may be deleted at any time:
@@ -50,6 +51,7 @@ pub mod schedule;
 pub mod settings;
 pub mod store;
 pub mod toolchain;
+pub mod upkeep;
 pub mod why;
 
 pub use cancel::Cancel;

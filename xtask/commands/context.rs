@@ -6,11 +6,11 @@ use std::path::Path;
 use medic_build::definitions::Definitions;
 use medic_build::fetch::{self, Access, Mirror};
 use medic_build::{
-    BuildError, BuiltPackage, Fetched, Rebuild, Settings, Vendored, build_packages, fetch_sources, vendor,
-    why_rebuild,
+    BuildError, BuiltComponent, BuiltPackage, Fetched, Rebuild, Settings, Vendored, build_components,
+    build_packages, fetch_sources, upkeep, vendor, why_rebuild,
 };
 use medic_model::image::ImageDefinition;
-use medic_model::{Arch, ComponentName, ImageName, PackageName};
+use medic_model::{Arch, ComponentName, ImageName, PackageName, Version};
 
 use crate::arguments::BuildOptions;
 use crate::environment::{Environment, EnvironmentError};
@@ -66,6 +66,21 @@ impl Context {
     /// Builds packages, or finds them in the store.
     pub fn packages(&self, names: &[PackageName]) -> Result<Vec<BuiltPackage>, Failure> {
         Ok(build_packages(&self.settings, names, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Builds components and all that they need, or finds them in the store.
+    pub fn components(&self, names: &[ComponentName]) -> Result<Vec<BuiltComponent>, Failure> {
+        Ok(build_components(&self.settings, names, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Looks for newer versions of components.
+    pub fn outdated(&self, names: &[ComponentName]) -> Result<Vec<upkeep::Lookup>, Failure> {
+        Ok(upkeep::outdated(&self.settings, names, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Works out what a recipe says for another version.
+    pub fn bump(&self, name: &ComponentName, to: &Version) -> Result<upkeep::Bump, Failure> {
+        Ok(upkeep::bump(&self.settings, name, to, &BuildProgress::new(&*self.screen))?)
     }
 
     /// What the next build would do with components and all that they need, and why.

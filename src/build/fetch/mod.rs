@@ -17,6 +17,7 @@
 
 mod access;
 pub mod apt;
+pub mod ask;
 pub mod cargo_lock;
 mod clients;
 mod error;
@@ -42,6 +43,7 @@ use medic_model::recipe::FileSource;
 pub use access::{Access, Limits, Mirror, Programs, Proxy};
 pub use error::{Failure, FetchError, Reason};
 pub use event::Event;
+pub(crate) use plan::shown;
 pub use shelf::path_of;
 
 use job::{Job, Stop};

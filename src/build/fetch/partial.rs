@@ -113,6 +113,11 @@ impl Partial {
         Sha256::from_bytes(self.sha256.clone().finalize().into())
     }
 
+    /// The other digest of what is there, when the file was opened for one that has it.
+    pub(super) fn found_sha512(&self) -> Option<Sha512> {
+        self.sha512.as_ref().map(|hash| Sha512::from_bytes(hash.clone().finalize().into()))
+    }
+
     /// Whether what is there is the whole file and right.
     pub(super) fn check(&self, want: &Want) -> Result<(), Reason> {
         let found = self.found();

@@ -153,7 +153,7 @@ impl ToolchainPlan {
     }
 }
 
-fn file_source(source: &ToolchainSource) -> FileSource {
+pub(crate) fn file_source(source: &ToolchainSource) -> FileSource {
     FileSource {
         sha256: source.sha256,
         sha512: None,
