@@ -39,6 +39,9 @@ pub enum Command {
     /// Say what the next build would build again, and which input is not what it was
     #[command(after_help = WHY_REBUILD_EXAMPLES)]
     WhyRebuild(WhyRebuild),
+    /// Print what is in a package or an image (SPDX), or where it comes from (SLSA provenance)
+    #[command(after_help = crate::commands::sbom::EXAMPLES)]
+    Sbom(crate::commands::sbom::Sbom),
     /// Start an image, building it first if need be; follow its log; stop it on Ctrl-C
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),

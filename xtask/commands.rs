@@ -6,6 +6,7 @@ pub mod build_package;
 pub mod bump;
 pub mod outdated;
 pub mod run;
+pub mod sbom;
 pub mod sources;
 pub mod store;
 pub mod why_rebuild;

@@ -42,6 +42,14 @@ pub enum Failure {
     /// The container ended with this code.
     #[error("the container ended with exit code {0}")]
     Container(i32),
+    /// A file could not be read or written.
+    #[error("'{}' cannot be read or written: {source}", path.display())]
+    File {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the kernel said.
+        source: std::io::Error,
+    },
     /// The result could not be written to standard output.
     #[error("standard output cannot be written: {0}")]
     Output(#[from] std::io::Error),
@@ -67,6 +75,7 @@ impl Failure {
             Self::Docker(_) | Self::NoDaemon(_) => 7,
             Self::Usage(_) => 2,
             Self::Outdated(_) => 12,
+            Self::File { .. } => 6,
             Self::Container(code) => u8::try_from(*code).unwrap_or(1),
             Self::Environment(_) | Self::Output(_) => 1,
         }

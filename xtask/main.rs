@@ -25,6 +25,7 @@ fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Vendor(arguments) => commands::sources::vendor(&arguments),
         Command::WhyRebuild(arguments) => commands::why_rebuild::why_rebuild(&arguments),
         Command::Run(arguments) => commands::run::run(&arguments),
+        Command::Sbom(arguments) => commands::sbom::sbom(&arguments),
         Command::Store(command) => commands::store::store(&command),
         Command::Forward(_) => unreachable!("it is carried out before signals are looked after"),
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use medic_archive::upstream::UnpackError;
 use medic_model::ComponentName;
 
+use crate::attest::AttestError;
 use crate::definitions::DefinitionError;
 use crate::fetch::FetchError;
 use crate::fetch::cargo_lock::DirectorySourceError;
@@ -50,6 +51,9 @@ pub enum BuildError {
     /// A package's parts do not fit together, or cannot be packed.
     #[error(transparent)]
     Package(#[from] Box<PackageError>),
+    /// A package's SBOM and provenance cannot be made.
+    #[error(transparent)]
+    Attest(#[from] AttestError),
     /// A source could not be had.
     #[error(transparent)]
     Fetch(FetchError),
@@ -189,7 +193,7 @@ impl BuildError {
             Self::Upkeep(error) => error.kind(),
             Self::Store(_) => ErrorKind::Store,
             Self::MissingProgram { .. } => ErrorKind::MissingProgram,
-            Self::Environment { .. } | Self::Package(_) => ErrorKind::Other,
+            Self::Environment { .. } | Self::Package(_) | Self::Attest(_) => ErrorKind::Other,
         }
     }
 }

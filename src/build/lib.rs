@@ -10,6 +10,7 @@
 //! | [`sandbox`] | where steps run, as a plan, and what carries it out |
 //! | [`component`] | one component: sources laid out, steps run, result checked |
 //! | [`package`] | components, scripts and settings as an archive |
+//! | [`attest`] | an archive's SBOM and provenance |
 //! | [`store`] | where all of it is kept |
 //! | [`why`] | what differs between two builds' inputs |
 //! | [`upkeep`] | newer versions: looked for, and put into a recipe |
@@ -23,7 +24,8 @@
 //! partial/                           begun downloads
 //! results/<action key>.json          a component's result: its inputs, and the digest of its tree; written last
 //! trees/<digest>/                    a component's tree: modes 0644 and 0755, links relative, one modification time
-//! packages/<package key>/            <name>-v<version>-<arch>.pkg.tar.zst and package.json
+//! packages/<package key>/            <name>-v<version>-<arch>.pkg.tar.zst, .spdx.json and .provenance.json
+//!                                    (with documents.json), and package.json, written last
 //! roots/<digest>/                    a build root: tree/, and root.json with the Debian packages it is made of
 //! toolchains/<digest>/               zig/, and cache-<digest>/ with the C library compiled
 //! logs/<component>/<action key>.log  what the steps wrote, with a heading for each
@@ -34,6 +36,7 @@
 //! the store that is not whole; trusts a result by its name when its record is damaged; follows a link that a step made.
 
 mod cancel;
+pub mod attest;
 pub mod component;
 pub mod definitions;
 pub mod error;

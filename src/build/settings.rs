@@ -22,6 +22,8 @@ pub struct Settings {
     pub offline: bool,
     /// Where sources may be had.
     pub access: Access,
+    /// The commit that the workspace is at, for the provenance of packages, as far as the caller knows one.
+    pub revision: Option<String>,
     /// How this program was called, for another builder that must wait.
     pub command_line: String,
     /// Ends what is fetched when it is asked to.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{DocumentError, from_yaml, unique_map};
-use crate::{ByteSize, ComponentName, Date, PackageName, RelPath, Sha256, Sha512, Version};
+use crate::{ByteSize, ComponentName, Cpe, Date, PackageName, Purl, RelPath, Sha256, Sha512, Version};
 
 /// How one component is built. Values reach a step as environment variables only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +26,13 @@ pub struct Recipe {
     /// Licence texts, below the source folder; they are copied into the result.
     #[serde(default)]
     pub licence_files: Vec<RelPath>,
+    /// Its names in the National Vulnerability Database, for scanners. No part of the action key.
+    #[serde(default)]
+    pub cpe: Vec<Cpe>,
+    /// Its package URL, where the one made of its sources' locations is not the best; without a version it gets the recipe's.
+    /// No part of the action key.
+    #[serde(default)]
+    pub purl: Option<Purl>,
     /// The build root, one of `recipes/build-roots.yaml`.
     #[serde(default = "default_root")]
     pub root: String,
@@ -321,6 +328,10 @@ impl Recipe {
                 "the environment variable '{name}' is not a variable's name, or the builder sets it itself"
             ));
         }
+        let own = self.version.to_string();
+        if let Some(purl) = self.purl.as_ref().filter(|purl| !purl.version().unwrap_or(&own).contains(&own)) {
+            return Err(format!("'purl' is '{purl}', but the version is {own}: make them the same"));
+        }
         let mut names = std::collections::BTreeSet::new();
         if let Some(step) = self.steps.iter().find(|step| !names.insert(&step.name)) {
             return Err(format!("two steps are called '{}': the log could not tell them apart", step.name));
@@ -415,6 +426,9 @@ steps:
         assert!(fault("steps:", "needs: [zlib]\nsteps:").contains("needs itself"));
         assert!(fault("steps:", "environment: {PATH: /x}\nsteps:").contains("'PATH'"));
         assert!(fault("sha256: 7b", "sha256: 7B").contains("not a sha256 digest"));
+        assert!(fault("steps:", "purl: zlib\nsteps:").contains("not a package URL"));
+        assert!(fault("steps:", "purl: pkg:github/madler/zlib@v1.3.1\nsteps:").contains("the version is 1.3.2"));
+        assert!(fault("steps:", "cpe: [zlib]\nsteps:").contains("vendor:product"));
         assert!(fault("licence: Zlib", "license: Zlib").contains("unknown field `license`"));
     }
 }

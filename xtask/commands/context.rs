@@ -15,6 +15,7 @@ use medic_model::{Arch, ComponentName, ImageName, PackageName, Version};
 use crate::arguments::BuildOptions;
 use crate::environment::{Environment, EnvironmentError};
 use crate::failure::Failure;
+use crate::git::Revision;
 use crate::progress::{BuildProgress, Screen, screen};
 
 /// Where apt keeps the addresses of the machine's Debian mirrors.
@@ -51,6 +52,7 @@ impl Context {
             jobs,
             offline: options.offline,
             access: access(&environment, options.offline)?,
+            revision: None,
             command_line: command_line(),
             cancel: crate::interrupt::cancel(),
         };
@@ -65,7 +67,9 @@ impl Context {
 
     /// Builds packages, or finds them in the store.
     pub fn packages(&self, names: &[PackageName]) -> Result<Vec<BuiltPackage>, Failure> {
-        Ok(build_packages(&self.settings, names, &BuildProgress::new(&*self.screen))?)
+        let revision = Revision::of(&self.environment.workspace).commit;
+        let settings = Settings { revision, ..self.settings.clone() };
+        Ok(build_packages(&settings, names, &BuildProgress::new(&*self.screen))?)
     }
 
     /// Builds components and all that they need, or finds them in the store.

@@ -75,9 +75,14 @@ impl<'a> Context<'a> {
         let mut known: BTreeSet<Sha256> = BTreeSet::new();
         let wanted: Vec<&FileSource> =
             own.chain(compiler).filter(|source| known.insert(source.sha256)).collect();
+        self.fetch_files(&wanted)
+    }
+
+    /// Fetches these files.
+    pub fn fetch_files(&self, wanted: &[&FileSource]) -> Result<(), BuildError> {
         let (_listening, cancel) = self.settings.cancel.listen();
         fetch::fetch_all(
-            &wanted,
+            wanted,
             &self.settings.store,
             &self.settings.access,
             &fetch::Limits::default(),

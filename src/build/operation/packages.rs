@@ -2,11 +2,14 @@
 
 use medic_model::PackageName;
 use medic_model::package::PackageDefinition;
+use medic_model::recipe::FileSource;
 
 use super::Results;
 use super::context::Context;
+use crate::attest::{Evidence, Fetch, Made};
 use crate::definitions::Definitions;
 use crate::error::BuildError;
+use crate::fetch::absent;
 use crate::graph::Graph;
 use crate::package::{BuiltPackage, Part, Source, pack};
 use crate::report::Event;
@@ -61,7 +64,10 @@ fn pack_one(
         linked: linked.into_iter().map(part).collect(),
         jobs: context.settings.jobs,
     };
-    let built = pack(&source, &context.store, context.reporter)?;
+    let store = &context.store;
+    let fetch = |wanted: &[&FileSource]| context.fetch_files(&absent(wanted, store.layout().root()));
+    let evidence = evidence(context, &source, results, &fetch);
+    let built = pack(&source, &evidence, store, context.reporter)?;
     context.reporter.report(Event::Packed {
         name: package.name.clone(),
         version: built.manifest.version.clone(),
@@ -69,4 +75,29 @@ fn pack_one(
         fresh: built.fresh,
     });
     Ok(built)
+}
+
+/// How the components of a package were made.
+fn evidence<'a>(
+    context: &'a Context<'_>,
+    source: &Source<'_>,
+    results: &'a Results,
+    fetch: &'a Fetch<'a>,
+) -> Evidence<'a> {
+    let made = |part: &Part<'_>| {
+        let (name, root) = (&part.recipe.name, context.root(&part.recipe.name));
+        let made = Made {
+            record: &results[name].record,
+            folder: context.definitions.recipe_folder(name),
+            root: root.tree.clone(),
+            packages: root.packages(context.reporter),
+        };
+        (name.clone(), made)
+    };
+    Evidence {
+        toolchain: &context.toolchain,
+        made: source.components.iter().chain(&source.linked).map(made).collect(),
+        revision: context.settings.revision.as_deref(),
+        fetch,
+    }
 }

@@ -16,6 +16,7 @@ use medic_model::recipe::Recipe;
 use medic_model::{Arch, Manifest, Sha256};
 use serde::{Deserialize, Serialize};
 
+use crate::attest::{self, Archived, Documents, Evidence};
 use crate::component::ResolvedSource;
 use crate::error::BuildError;
 use crate::key::digest_of;
@@ -38,6 +39,8 @@ pub struct BuiltPackage {
     pub sha256: Sha256,
     /// The archive's bytes.
     pub size: u64,
+    /// Its SBOM and its provenance.
+    pub documents: Documents,
     /// Whether it was packed now; else it was in the store.
     pub fresh: bool,
 }
@@ -134,16 +137,27 @@ struct PackageKey<'a> {
     settings: Sha256,
 }
 
-/// The package: from the store, or packed now.
+/// The package: from the store, or packed now; with its documents.
 ///
 /// # Errors
-/// The definition does not fit the components and scripts; the disk.
-pub fn pack(source: &Source<'_>, store: &Store, reporter: &dyn Reporter) -> Result<BuiltPackage, BuildError> {
+/// The definition does not fit the components and scripts; the documents cannot be made; the disk.
+pub fn pack(
+    source: &Source<'_>,
+    evidence: &Evidence<'_>,
+    store: &Store,
+    reporter: &dyn Reporter,
+) -> Result<BuiltPackage, BuildError> {
     let own = tree::own(source)?;
-    let key = key(source, &own)?;
+    let digests = digests(source, &own)?;
+    let key = key(source, &digests)?;
     let place = store.layout().package(&key);
-    if let Some(built) = stored(&place, &key, reporter) {
-        return Ok(built);
+    if let Some(record) = stored(&place, &key, reporter) {
+        let PackageRecord { manifest, sha256, size, .. } = record;
+        let tree = || tree::whole(source, tree::own(source)?);
+        let archived = Archived { manifest: &manifest, sha256, own: digests.places(source), tree: &tree };
+        let documents = attest::keep(source, &archived, evidence, &place, store, reporter)?;
+        let archive = place.join(manifest.archive_name());
+        return Ok(BuiltPackage { manifest, archive, sha256, size, documents, fresh: false });
     }
     let tree = tree::whole(source, own)?;
     let manifest = manifest::manifest(source, &tree, key)?;
@@ -152,18 +166,43 @@ pub fn pack(source: &Source<'_>, store: &Store, reporter: &dyn Reporter) -> Resu
     let threads = NonZero::new(u32::try_from(source.jobs).unwrap_or(1)).unwrap_or(NonZero::<u32>::MIN);
     let packed = package::write(&manifest, &tree, &archive, mtime(source), threads)
         .map_err(|error| unwritten(source, &archive, error))?;
-    let record = PackageRecord {
-        format: FORMAT,
-        key,
-        sha256: packed.sha256,
-        size: packed.size,
-        manifest: manifest.clone(),
-    };
+    let sha256 = packed.sha256;
+    let record = PackageRecord { format: FORMAT, key, sha256, size: packed.size, manifest: manifest.clone() };
+    let tree = || Ok(tree.clone());
+    let archived = Archived { manifest: &manifest, sha256, own: digests.places(source), tree: &tree };
+    attest::keep(source, &archived, evidence, &work, store, reporter)?;
     store.keep_record(&work.join(RECORD), &record)?;
     crate::store::remove_all(&place)?;
     store.keep_folder(&work, &place)?;
     let archive = place.join(manifest.archive_name());
-    Ok(BuiltPackage { manifest, archive, sha256: packed.sha256, size: packed.size, fresh: true })
+    let documents = Documents::in_folder(&place, &manifest);
+    Ok(BuiltPackage { manifest, archive, sha256, size: packed.size, documents, fresh: true })
+}
+
+/// The digests of a package's own files.
+#[derive(Debug, Clone, Copy)]
+struct Digests {
+    scripts: Sha256,
+    settings: Sha256,
+}
+
+impl Digests {
+    /// By their place in the workspace; those of folders that are not there are left out.
+    fn places(self, source: &Source<'_>) -> Vec<(String, Sha256)> {
+        let folders = [("scripts", self.scripts), ("settings", self.settings)];
+        let there = folders.into_iter().filter(|(folder, _)| source.folder.join(folder).is_dir());
+        there.map(|(folder, digest)| (format!("packages/{}/{folder}", source.definition.name), digest)).collect()
+    }
+}
+
+fn digests(source: &Source<'_>, own: &tree::Own) -> Result<Digests, BuildError> {
+    let of = |tree: &Tree| {
+        tree.digest().map(|digested| digested.sha256).map_err(|error| PackageError::Tree {
+            package: source.definition.name.to_string(),
+            source: error,
+        })
+    };
+    Ok(Digests { scripts: of(&own.scripts)?, settings: of(&own.settings)? })
 }
 
 /// The time of everything in the archive: that of the first component.
@@ -171,14 +210,7 @@ fn mtime(source: &Source<'_>) -> u64 {
     source.components.first().map_or(0, |first| first.recipe.released.epoch())
 }
 
-fn key(source: &Source<'_>, own: &tree::Own) -> Result<Sha256, BuildError> {
-    let digest = |tree: &Tree| tree.digest().map(|digested| digested.sha256);
-    let of = |tree: &Tree| {
-        digest(tree).map_err(|error| PackageError::Tree {
-            package: source.definition.name.to_string(),
-            source: error,
-        })
-    };
+fn key(source: &Source<'_>, own: &Digests) -> Result<Sha256, BuildError> {
     Ok(digest_of(&PackageKey {
         format: FORMAT,
         arch: source.arch,
@@ -187,12 +219,12 @@ fn key(source: &Source<'_>, own: &tree::Own) -> Result<Sha256, BuildError> {
         records: manifest::records(source),
         version: manifest::version(source)?.to_string(),
         mtime: mtime(source),
-        scripts: of(&own.scripts)?,
-        settings: of(&own.settings)?,
+        scripts: own.scripts,
+        settings: own.settings,
     }))
 }
 
-fn stored(place: &Path, key: &Sha256, reporter: &dyn Reporter) -> Option<BuiltPackage> {
+fn stored(place: &Path, key: &Sha256, reporter: &dyn Reporter) -> Option<PackageRecord> {
     let record: PackageRecord = read_record(&place.join(RECORD), reporter)?;
     let archive = place.join(record.manifest.archive_name());
     let whole = std::fs::metadata(&archive).is_ok_and(|meta| meta.len() == record.size);
@@ -200,8 +232,7 @@ fn stored(place: &Path, key: &Sha256, reporter: &dyn Reporter) -> Option<BuiltPa
         crate::store::warn_of_damage(reporter, &archive, "it is not as it was written");
         return None;
     }
-    let PackageRecord { manifest, sha256, size, .. } = record;
-    Some(BuiltPackage { manifest, archive, sha256, size, fresh: false })
+    Some(record)
 }
 
 fn unwritten(source: &Source<'_>, archive: &Path, error: package::PackError) -> BuildError {

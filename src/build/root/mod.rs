@@ -49,9 +49,11 @@ struct RootRecord {
 /// A Debian package that a root is made of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DebianPackage {
-    file: String,
-    sha256: Sha256,
+pub struct DebianPackage {
+    /// `name_version_architecture.deb`
+    pub file: String,
+    /// Of the file.
+    pub sha256: Sha256,
 }
 
 /// What a root is asked to be.
@@ -150,6 +152,13 @@ fn furnish(tree: &Path, definition: &BuildRoot) -> Result<(), BuildError> {
 }
 
 impl Root {
+    /// The Debian packages that it is made of; none when it was not made here.
+    pub fn packages(&self, reporter: &dyn Reporter) -> Vec<DebianPackage> {
+        let record = self.tree.parent().map(|folder| folder.join(RECORD));
+        let record: Option<RootRecord> = record.and_then(|path| read_record(&path, reporter));
+        record.map(|record| record.packages).unwrap_or_default()
+    }
+
     /// Whether steps find this program, in the root or among the compiler's wrappers in `wrappers`.
     pub fn has_tool(&self, tool: &str, wrappers: &Path) -> bool {
         let there = |path: PathBuf| std::fs::symlink_metadata(path).is_ok();

@@ -160,6 +160,7 @@ impl Fixture {
                 offline: true,
                 user_agent: "test".to_owned(),
             },
+            revision: None,
             command_line: "the test".to_owned(),
             cancel: crate::Cancel::new(),
         }
