@@ -124,7 +124,7 @@ impl<'a> Asker<'a> {
     ///
     /// # Errors
     /// The store's disk.
-    pub fn scratch(&self) -> Result<tempfile::TempDir, FetchError> {
+    pub fn scratch(&self) -> Result<super::shelf::Scratch, FetchError> {
         self.job.shelf.scratch()
     }
 

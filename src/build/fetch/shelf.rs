@@ -118,14 +118,14 @@ impl Shelf {
 
 /// The folder of a client program.
 #[derive(Debug)]
-pub(super) struct Scratch {
+pub struct Scratch {
     folder: tempfile::TempDir,
     _lock: File,
 }
 
 impl Scratch {
     /// Where it is.
-    pub(super) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 }
