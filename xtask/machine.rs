@@ -10,7 +10,8 @@ pub fn available_memory() -> u64 {
     let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
     let machine = available(&read(Path::new("/proc/meminfo"))).unwrap_or(UNKNOWN);
     let groups = read(Path::new("/proc/self/cgroup"));
-    let limits = limit_files(&groups).into_iter().filter_map(|file| read(Path::new(&file)).trim().parse().ok());
+    let limits =
+        limit_files(&groups).into_iter().filter_map(|file| read(Path::new(&file)).trim().parse().ok());
     limits.fold(machine, u64::min)
 }
 
@@ -28,7 +29,10 @@ fn limit_files(membership: &str) -> Vec<String> {
         Some((parts.next()?, parts.next()?))
     });
     let above = |path: &str| -> Vec<String> {
-        Path::new(path).ancestors().map(|path| path.to_string_lossy().trim_end_matches('/').to_owned()).collect()
+        Path::new(path)
+            .ancestors()
+            .map(|path| path.to_string_lossy().trim_end_matches('/').to_owned())
+            .collect()
     };
     lines
         .flat_map(|(controllers, path)| match controllers {

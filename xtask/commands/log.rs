@@ -85,7 +85,11 @@ fn step<'a>(text: &'a [u8], wanted: Option<&str>) -> Result<&'a [u8], Failure> {
         Some((_, range)) => Ok(&text[range.clone()]),
         None => {
             let names: Vec<String> = steps.iter().map(|(name, _)| printable(name)).collect();
-            let has = if names.is_empty() { "it has none".to_owned() } else { format!("it has: {}", names.join(", ")) };
+            let has = if names.is_empty() {
+                "it has none".to_owned()
+            } else {
+                format!("it has: {}", names.join(", "))
+            };
             Err(Failure::Usage(format!("the log has no step '{wanted}'; {has}")))
         }
     }
@@ -240,7 +244,10 @@ mod tests {
              abababababab  x64   1.3.2    failed  2 h ago  1.5 kB  /store/x.log\n"
         );
         let value = in_json(&[log]);
-        assert_eq!((value["format"].as_u64(), value["logs"][0]["ending"].as_str()), (Some(1), Some("failed")));
+        assert_eq!(
+            (value["format"].as_u64(), value["logs"][0]["ending"].as_str()),
+            (Some(1), Some("failed"))
+        );
         assert_eq!(value["logs"][0]["written"], 1000);
     }
 }

@@ -31,7 +31,10 @@ mod tests {
     #[test]
     fn times_are_short() {
         let of = |seconds: f64| Duration::from_secs_f64(seconds);
-        assert_eq!([0.9, 59.9, 60.0, 3599.9, 3600.0].map(|s| running(of(s))), ["0 s", "59 s", "1:00", "59:59", "1:00:00"]);
+        assert_eq!(
+            [0.9, 59.9, 60.0, 3599.9, 3600.0].map(|s| running(of(s))),
+            ["0 s", "59 s", "1:00", "59:59", "1:00:00"]
+        );
         assert_eq!(
             [0.04, 48.04, 99.4, 99.6, 139.2, 3599.6, 3720.0].map(|s| took(of(s))),
             ["0.0 s", "48.0 s", "99.4 s", "1 min 40 s", "2 min 19 s", "1 h 00 min", "1 h 02 min"]

@@ -253,23 +253,27 @@ mod tests {
     #[test]
     fn without_it_what_runs_is_kept_and_nothing_more_is_begun() {
         let graph = nginx();
-        let (begun, failed) = (std::sync::Barrier::new(2), std::sync::Barrier::new(2));
+        let (begun, failed) = (Mutex::new(0), Mutex::new(false));
+        let wait = |done: &dyn Fn() -> bool| {
+            while !done() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        };
         let outcome: Outcome<(), ()> = run(
             &graph,
             plan(&graph, 2, false),
             BTreeMap::new(),
             |name, _, _| {
-                begun.wait();
+                *begun.lock().expect("not poisoned") += 1;
                 if name.as_str() == "zlib" {
-                    failed.wait();
+                    wait(&|| *begun.lock().expect("not poisoned") == 2);
                     return Err(());
                 }
-                failed.wait();
-                // Long enough for the failure to be known; were it not, the test would find nothing wrong.
-                std::thread::sleep(Duration::from_millis(50));
+                wait(&|| *failed.lock().expect("not poisoned"));
                 Ok(())
             },
-            |_, _| {},
+            // It is told when the plan knows of the failure.
+            |_, _| *failed.lock().expect("not poisoned") = true,
         );
         let names: Vec<_> = outcome.done.keys().map(ComponentName::as_str).collect();
         assert_eq!(names, ["pcre2"]);
