@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use medic_model::{Arch, ComponentName, ImageName, PackageName};
+use medic_model::{Arch, ByteSize, ComponentName, ImageName, PackageName};
+
+use crate::commands::graph::Graph;
+use crate::commands::log::Log;
 
 /// Builds Medic OS: from recipes to packages to container images.
 #[derive(Debug, Parser)]
@@ -42,6 +45,12 @@ pub enum Command {
     /// Print what is in a package or an image (SPDX), or where it comes from (SLSA provenance)
     #[command(after_help = crate::commands::sbom::EXAMPLES)]
     Sbom(crate::commands::sbom::Sbom),
+    /// Show what a component's build steps wrote
+    #[command(after_help = crate::commands::log::EXAMPLES)]
+    Log(Log),
+    /// Show which component needs which, what takes longest, and how the last build went
+    #[command(after_help = crate::commands::graph::EXAMPLES)]
+    Graph(Graph),
     /// Start an image, building it first if need be; follow its log; stop it on Ctrl-C
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),
@@ -59,6 +68,7 @@ pub const FORWARD: &str = "__forward";
 const BUILD_IMAGE_EXAMPLES: &str = "Examples:
   cargo xtask build-image nginx                       build, write target/images/nginx-x64.oci.tar, load into Docker
   cargo xtask build-image nginx --output oci:out      an OCI layout in the folder out/, and nothing else
+  cargo xtask build-image nginx --keep-going          name everything that fails, not the first failure alone
   cargo xtask build-image nginx --json | jq .digest   for scripts: one JSON document on standard output";
 
 const VENDOR_EXAMPLES: &str = "Examples:
@@ -75,14 +85,23 @@ const RUN_EXAMPLES: &str = "Examples:
                                                       /srv is kept in the volume 'data'";
 
 /// What every build may be told.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct BuildOptions {
     /// The architecture to build for: x64 or arm64 [default: this machine's]
     #[arg(long)]
     pub arch: Option<Arch>,
-    /// How many compilers may run at once [default: the number of processors]
+    /// How many compilers may run at once, shared out among the components that are built side by side [default: the
+    /// number of processors]
     #[arg(long, short, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
+    /// How much memory the components that are built side by side may want together, such as '8 GiB' [default: what
+    /// the machine has available]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<ByteSize>,
+    /// After a failure go on with everything that does not depend on what failed; without this, what runs is finished
+    /// and nothing new is begun
+    #[arg(long, short)]
+    pub keep_going: bool,
     /// Ask the network for nothing; what is missing is named at once
     #[arg(long)]
     pub offline: bool,

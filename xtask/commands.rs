@@ -5,6 +5,8 @@ pub mod build_image;
 pub mod build_package;
 pub mod bump;
 pub mod outdated;
+pub mod graph;
+pub mod log;
 pub mod run;
 pub mod sbom;
 pub mod sources;

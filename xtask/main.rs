@@ -6,6 +6,7 @@ mod environment;
 mod failure;
 mod git;
 mod interrupt;
+mod machine;
 mod progress;
 mod table;
 
@@ -24,6 +25,8 @@ fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Fetch(arguments) => commands::sources::fetch(&arguments),
         Command::Vendor(arguments) => commands::sources::vendor(&arguments),
         Command::WhyRebuild(arguments) => commands::why_rebuild::why_rebuild(&arguments),
+        Command::Log(arguments) => commands::log::log(&arguments),
+        Command::Graph(arguments) => commands::graph::graph(&arguments),
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Sbom(arguments) => commands::sbom::sbom(&arguments),
         Command::Store(command) => commands::store::store(&command),

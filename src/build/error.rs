@@ -21,9 +21,12 @@ pub enum BuildError {
     /// A recipe, package or image is wrong, or does not exist.
     #[error(transparent)]
     Definition(Box<DefinitionError>),
-    /// Some components could not be built; those that do not depend on them were.
-    #[error("{}", list(.0))]
-    Components(Vec<ComponentFailure>),
+    /// Some components could not be built.
+    #[error("{0}")]
+    Components(Failures),
+    /// The log that was asked for is not there.
+    #[error("{0}")]
+    NoLog(String),
     /// The store cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -188,18 +191,42 @@ impl BuildError {
             Self::Fetch(FetchError::Cancelled) => ErrorKind::Interrupted,
             Self::Offline { .. } | Self::Fetch(_) | Self::Unpack(_) | Self::Root { .. } => ErrorKind::Fetch,
             Self::Components(failures) => {
-                failures.iter().map(|failure| failure.cause.kind()).min().unwrap_or(ErrorKind::Other)
+                failures.failed.iter().map(|failure| failure.cause.kind()).min().unwrap_or(ErrorKind::Other)
             }
             Self::Upkeep(error) => error.kind(),
             Self::Store(_) => ErrorKind::Store,
             Self::MissingProgram { .. } => ErrorKind::MissingProgram,
-            Self::Environment { .. } | Self::Package(_) | Self::Attest(_) => ErrorKind::Other,
+            Self::Environment { .. } | Self::Package(_) | Self::Attest(_) | Self::NoLog(_) => ErrorKind::Other,
         }
     }
 }
 
-fn list(failures: &[ComponentFailure]) -> String {
-    failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+/// What could not be built, and what was not tried for it.
+#[derive(Debug)]
+pub struct Failures {
+    /// The components that failed. At least one.
+    pub failed: Vec<ComponentFailure>,
+    /// Those that were not tried, each with the failed one that it depends on.
+    pub skipped: Vec<(ComponentName, ComponentName)>,
+    /// Those that were not begun, as something else had failed.
+    pub not_begun: Vec<ComponentName>,
+}
+
+impl fmt::Display for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failed: Vec<String> = self.failed.iter().map(ToString::to_string).collect();
+        f.write_str(&failed.join("\n"))?;
+        if !self.skipped.is_empty() {
+            let one = |(name, because): &(ComponentName, ComponentName)| format!("{name} (needs {because})");
+            let skipped: Vec<String> = self.skipped.iter().map(one).collect();
+            write!(f, "\nnot tried: {}", skipped.join(", "))?;
+        }
+        if !self.not_begun.is_empty() {
+            let not_begun: Vec<&str> = self.not_begun.iter().map(ComponentName::as_str).collect();
+            write!(f, "\nnot begun after the failure: {}; --keep-going builds them", not_begun.join(", "))?;
+        }
+        Ok(())
+    }
 }
 
 /// A component that could not be built.

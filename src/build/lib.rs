@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`definitions`] | recipes, packages and images of a workspace, read as they are needed |
 //! | [`graph`], [`schedule`] | which component needs which; what is built side by side |
+//! | [`timeline`], [`overview`] | when each component of a build began and ended; the graph with those times |
 //! | [`key`] | everything that can influence a result, and its digest |
 //! | [`fetch`] | sources by digest |
 //! | [`root`], [`toolchain`] | what steps see at `/` and `/toolchain` |
@@ -29,6 +30,7 @@
 //! roots/<digest>/                    a build root: tree/, and root.json with the Debian packages it is made of
 //! toolchains/<digest>/               zig/, and cache-<digest>/ with the C library compiled
 //! logs/<component>/<action key>.log  what the steps wrote, with a heading for each
+//! builds/<time>.json                 when each component and step of a build began and ended
 //! work/                              what is being made; removed by the next builder
 //! ```
 //!
@@ -44,8 +46,9 @@ pub mod fetch;
 pub mod graph;
 pub mod key;
 mod loaded;
-mod log;
+pub mod log;
 pub mod operation;
+pub mod overview;
 pub mod package;
 pub mod report;
 pub mod root;
@@ -53,6 +56,7 @@ pub mod sandbox;
 pub mod schedule;
 pub mod settings;
 pub mod store;
+pub mod timeline;
 pub mod toolchain;
 pub mod upkeep;
 pub mod why;

@@ -1,6 +1,7 @@
 //! What a build is told from outside.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use medic_model::Arch;
 
@@ -16,8 +17,12 @@ pub struct Settings {
     pub store: PathBuf,
     /// What is built for.
     pub arch: Arch,
-    /// How many programs a build step may run at once, at least 1.
+    /// How many programs the steps of all components together may run at once, at least 1.
     pub jobs: usize,
+    /// How many bytes of memory the components that are built at one time may want together.
+    pub memory: u64,
+    /// Whether a failure stops only what depends on it; else nothing is begun after it.
+    pub keep_going: bool,
     /// Whether nothing may be fetched.
     pub offline: bool,
     /// Where sources may be had.
@@ -28,6 +33,8 @@ pub struct Settings {
     pub command_line: String,
     /// Ends what is fetched when it is asked to.
     pub cancel: Cancel,
+    /// When the command was started, for the record of the build.
+    pub started: SystemTime,
 }
 
 impl Settings {

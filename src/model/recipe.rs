@@ -54,6 +54,10 @@ pub struct Recipe {
     /// Further environment variables of the steps.
     #[serde(default, deserialize_with = "unique_map")]
     pub environment: BTreeMap<String, String>,
+    /// How much memory the steps need: more than this is not given to them, and components are built side by side as far
+    /// as the machine's memory goes. No part of the action key: it cannot change a result.
+    #[serde(default)]
+    pub memory: Option<ByteSize>,
     /// What is run, in order.
     pub steps: Vec<Step>,
     /// Run after the steps, against the staged result, where the result can run on this machine.
@@ -215,6 +219,8 @@ struct SourceFields {
     cargo_lock: Option<CargoLockSource>,
 }
 
+/// The least that a recipe may say its steps need.
+const LEAST_MEMORY: ByteSize = ByteSize(64 << 20);
 const DEFAULT_MAX_SIZE: ByteSize = ByteSize(512 << 20);
 
 impl TryFrom<SourceFields> for Source {
@@ -322,6 +328,11 @@ impl Recipe {
         if let Some(name) = self.needs.iter().find(|need| **need == self.name) {
             return Err(format!("'{name}' needs itself: remove it from 'needs'"));
         }
+        if let Some(memory) = self.memory.filter(|memory| *memory < LEAST_MEMORY) {
+            return Err(format!(
+                "'memory' is {memory}: no compiler runs in less than 64 MiB, so write at least '64 MiB'"
+            ));
+        }
         let reserved = |name: &&String| RESERVED_VARIABLES.contains(&name.as_str()) || !is_variable(name);
         if let Some(name) = self.environment.keys().find(reserved) {
             return Err(format!(
@@ -425,6 +436,8 @@ steps:
         assert!(fault("https://zlib.net/zlib-1", "ftp://zlib.net/zlib-1").contains("does not start with"));
         assert!(fault("steps:", "needs: [zlib]\nsteps:").contains("needs itself"));
         assert!(fault("steps:", "environment: {PATH: /x}\nsteps:").contains("'PATH'"));
+        assert!(fault("steps:", "memory: 8 MiB\nsteps:").contains("'memory' is"));
+        assert!(fault("steps:", "memory: much\nsteps:").contains("r.yaml:"));
         assert!(fault("sha256: 7b", "sha256: 7B").contains("not a sha256 digest"));
         assert!(fault("steps:", "purl: zlib\nsteps:").contains("not a package URL"));
         assert!(fault("steps:", "purl: pkg:github/madler/zlib@v1.3.1\nsteps:").contains("the version is 1.3.2"));

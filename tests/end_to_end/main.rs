@@ -9,6 +9,7 @@ mod outputs;
 mod packages;
 mod reproducible;
 mod run;
+mod scheduling;
 mod services;
 mod serving;
 mod stopping;

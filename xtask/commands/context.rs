@@ -2,6 +2,7 @@
 
 use std::num::NonZero;
 use std::path::Path;
+use std::time::SystemTime;
 
 use medic_build::definitions::Definitions;
 use medic_build::fetch::{self, Access, Mirror};
@@ -16,6 +17,7 @@ use crate::arguments::BuildOptions;
 use crate::environment::{Environment, EnvironmentError};
 use crate::failure::Failure;
 use crate::git::Revision;
+use crate::machine;
 use crate::progress::{BuildProgress, Screen, screen};
 
 /// Where apt keeps the addresses of the machine's Debian mirrors.
@@ -50,11 +52,14 @@ impl Context {
             store: environment.store.clone(),
             arch,
             jobs,
+            memory: options.memory.map_or_else(machine::available_memory, |memory| memory.0),
+            keep_going: options.keep_going,
             offline: options.offline,
             access: access(&environment, options.offline)?,
             revision: None,
             command_line: command_line(),
             cancel: crate::interrupt::cancel(),
+            started: SystemTime::now(),
         };
         let jobs = u32::try_from(jobs).ok().and_then(NonZero::new).unwrap_or(NonZero::<u32>::MIN);
         Ok(Self { screen: screen(environment.no_color), environment, arch, jobs, settings })

@@ -16,7 +16,8 @@ use crate::key::KeyInputs;
 use crate::log::Log;
 use crate::report::{Event, Progress, Reporter};
 use crate::root::Root;
-use crate::sandbox::Runner;
+use crate::sandbox::{Runner, SandboxPlan};
+use crate::schedule::Jobs;
 use crate::store::{ComponentRecord, FORMAT, Store, StoreError, make_folder};
 use crate::toolchain::Toolchain;
 
@@ -40,7 +41,7 @@ pub struct Build<'a> {
     /// The compiler.
     pub toolchain: &'a Toolchain,
     /// How many programs a step may run at once.
-    pub jobs: usize,
+    pub jobs: Jobs<'a>,
     /// Whether the test is run.
     pub test: bool,
 }
@@ -96,16 +97,39 @@ impl Build<'_> {
         let start = Instant::now();
         let key = self.inputs.key();
         let mut log = Log::create(&store.layout().log(&self.recipe.name, &key))?;
-        self.report(reporter, Progress::Started { log: log.path().to_owned() });
+        self.report(reporter, Progress::Started { log: log.path().to_owned(), key });
+        log.begin(self.recipe, self.inputs.arch, &runner.isolation())?;
+        let result = self.build(store, runner, reporter, &mut log, start);
+        // The log says how it ended as well; when that cannot be written, the reason is told already, or soon.
+        drop(log.end(result.as_ref().err(), start.elapsed()));
+        result
+    }
+
+    fn build(
+        self,
+        store: &Store,
+        runner: &dyn Runner,
+        reporter: &dyn Reporter,
+        log: &mut Log,
+        start: Instant,
+    ) -> Result<ComponentRecord, FailureCause> {
+        let key = self.inputs.key();
         let bench = Bench::new(store.work_folder(self.recipe.name.as_str())?);
         self.prepare(&bench, store)?;
-        log.heading(&format!("{} {} ({})", self.recipe.name, self.recipe.version, runner.isolation()))?;
         let steps = plan::steps(&self);
         for (index, step) in steps.iter().enumerate() {
-            let (number, of, name) = (index + 1, steps.len(), step.name.clone());
-            self.report(reporter, Progress::Step { number, of, name });
-            self.run_step(&bench, number, step, runner, &mut log)?;
+            let (number, of, name, jobs) = (index + 1, steps.len(), step.name.clone(), self.jobs.share());
+            self.report(reporter, Progress::Step { number, of, name, jobs });
+            self.run_step(
+                &bench,
+                &plan::sandbox(&self, &bench, number, step, jobs),
+                number,
+                step,
+                runner,
+                log,
+            )?;
         }
+        self.report(reporter, Progress::Collecting);
         let staged = output::collect(&bench.out, self.recipe)
             .map_err(|error| failure::of_output(error, log.path(), &bench.work))?;
         self.keep(store, key, &staged, start)
@@ -155,6 +179,7 @@ impl Build<'_> {
     fn run_step(
         &self,
         bench: &Bench,
+        sandbox: &SandboxPlan,
         number: usize,
         step: &plan::Step,
         runner: &dyn Runner,
@@ -166,7 +191,7 @@ impl Build<'_> {
         if step.first_of_recipe {
             sources::settle(&bench.source, self.recipe.released.epoch())?;
         }
-        let ending = runner.run(&plan::sandbox(self, bench, number, step), log.file())?;
+        let ending = runner.run(sandbox, log.file())?;
         if ending.is_success() {
             return Ok(());
         }

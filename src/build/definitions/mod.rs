@@ -16,7 +16,7 @@ use medic_model::{ComponentName, DocumentError, ImageName, PackageName, RelPath}
 
 use crate::error::BuildError;
 use locate::locate;
-use suggest::nearest;
+pub(crate) use suggest::nearest;
 
 /// Why a document cannot be had.
 #[derive(Debug, thiserror::Error)]

@@ -50,9 +50,15 @@ impl<'a> Context<'a> {
         &self.roots[&self.graph.recipe(name).root]
     }
 
+    /// Tells this build's reporter.
     pub fn report(&self, name: &ComponentName, progress: Progress) {
+        self.tell(self.reporter, name, progress);
+    }
+
+    /// Tells another one, which passes it on.
+    pub fn tell(&self, reporter: &dyn Reporter, name: &ComponentName, progress: Progress) {
         let version = self.graph.recipe(name).version.clone();
-        self.reporter.report(Event::Component { name: name.clone(), version, progress });
+        reporter.report(Event::Component { name: name.clone(), version, progress });
     }
 
     /// That the programs that a recipe asks for are in its root.

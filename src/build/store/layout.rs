@@ -76,9 +76,19 @@ impl Layout {
         self.toolchains().join(digest.to_string())
     }
 
+    /// What is known of each build's course, by when it was started.
+    pub fn builds(&self) -> PathBuf {
+        self.root.join("builds")
+    }
+
+    /// The logs of a component's builds, by action key.
+    pub fn logs(&self, component: &ComponentName) -> PathBuf {
+        self.root.join("logs").join(component.as_str())
+    }
+
     /// The log of a component's build.
     pub fn log(&self, component: &ComponentName, key: &Sha256) -> PathBuf {
-        self.root.join("logs").join(component.as_str()).join(format!("{key}.log"))
+        self.logs(component).join(format!("{key}.log"))
     }
 
     /// What is being made now. A builder that starts removes what another left.

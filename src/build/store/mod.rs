@@ -73,17 +73,7 @@ impl Store {
     /// # Errors
     /// The folder cannot be read.
     pub fn records(&self) -> Result<Vec<(SystemTime, ComponentRecord)>, StoreError> {
-        let folder = self.layout.results();
-        let mut names = list(&folder)?;
-        names.sort();
-        let record = |name: std::ffi::OsString| {
-            let path = folder.join(name);
-            let written = std::fs::metadata(&path).and_then(|meta| meta.modified()).ok()?;
-            let text = std::fs::read(&path).ok()?;
-            let record: ComponentRecord = from_json(&path.to_string_lossy(), &text).ok()?;
-            Some((written, record))
-        };
-        Ok(names.into_iter().filter_map(record).collect())
+        records(&self.layout)
     }
 
     /// Puts a component's result in place: first its tree, then its record.
@@ -142,6 +132,28 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Every record of a result that can be read, with the time at which it was written, in the order of their keys; none when
+/// there is no store yet. Needs no lock: a record is replaced whole.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn records(layout: &Layout) -> Result<Vec<(SystemTime, ComponentRecord)>, StoreError> {
+    let folder = layout.results();
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut names = list(&folder)?;
+    names.sort();
+    let record = |name: std::ffi::OsString| {
+        let path = folder.join(name);
+        let written = std::fs::metadata(&path).and_then(|meta| meta.modified()).ok()?;
+        let text = std::fs::read(&path).ok()?;
+        let record: ComponentRecord = from_json(&path.to_string_lossy(), &text).ok()?;
+        Some((written, record))
+    };
+    Ok(names.into_iter().filter_map(record).collect())
 }
 
 /// A record that can be read and understood; a damaged one is a warning, and none.

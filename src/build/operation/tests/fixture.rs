@@ -14,6 +14,7 @@ pub struct Fixture {
     folder: tempfile::TempDir,
     store: PathBuf,
     mirror: Mirror,
+    keep_going: bool,
     events: Mutex<Vec<Event>>,
 }
 
@@ -28,7 +29,7 @@ impl Fixture {
         let folder = tempfile::tempdir().expect("a folder");
         let store = folder.path().join("store");
         let mirror = Mirror::Directory(folder.path().join("mirror"));
-        let fixture = Self { folder, store, mirror, events: Mutex::default() };
+        let fixture = Self { folder, store, mirror, keep_going: false, events: Mutex::default() };
         fixture.write("workspace/recipes/toolchain/bin/cc", "#!/bin/sh\nexit 1\n");
         fixture.toolchain();
         fixture
@@ -37,6 +38,12 @@ impl Fixture {
     /// The same workspace with its store elsewhere.
     pub fn with_store(mut self, store: &Path) -> Self {
         self.store = store.to_owned();
+        self
+    }
+
+    /// A failure is to stop only what depends on it.
+    pub fn keep_going(mut self) -> Self {
+        self.keep_going = true;
         self
     }
 
@@ -149,6 +156,8 @@ impl Fixture {
             store: self.store.clone(),
             arch: Arch::host().expect("one of ours"),
             jobs: 2,
+            memory: 4 << 30,
+            keep_going: self.keep_going,
             offline: true,
             access: Access {
                 workspace: self.workspace(),
@@ -163,6 +172,7 @@ impl Fixture {
             revision: None,
             command_line: "the test".to_owned(),
             cancel: crate::Cancel::new(),
+            started: std::time::SystemTime::now(),
         }
     }
 }

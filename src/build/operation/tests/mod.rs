@@ -7,6 +7,7 @@ mod fixture;
 mod mirror;
 mod reasons;
 mod sharing;
+mod timing;
 
 use super::*;
 use fixture::Fixture;
