@@ -30,6 +30,9 @@ pub enum Command {
     /// Say what the next build would build again, and which input is not what it was
     #[command(after_help = WHY_REBUILD_EXAMPLES)]
     WhyRebuild(WhyRebuild),
+    /// Look at recipes, packages and images without building; explain checks
+    #[command(after_help = crate::commands::lint::EXAMPLES)]
+    Lint(crate::commands::lint::Lint),
     /// Start an image, building it first if need be; follow its log; stop it on Ctrl-C
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),

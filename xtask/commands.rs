@@ -2,6 +2,7 @@
 
 pub mod build_image;
 pub mod build_package;
+pub mod lint;
 pub mod run;
 pub mod sources;
 pub mod store;

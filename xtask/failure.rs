@@ -30,6 +30,12 @@ pub enum Failure {
     /// Docker was asked for, and no daemon answers.
     #[error("{0}: start one, or do without '--output docker' and '--detach'")]
     NoDaemon(Absent),
+    /// Definitions have errors; each was shown.
+    #[error("lint found {errors} error{}: `cargo xtask lint --explain ID` says more of each", if *errors == 1 { "" } else { "s" })]
+    Lint {
+        /// How many.
+        errors: usize,
+    },
     /// The arguments contradict each other.
     #[error("{0}")]
     Usage(String),
@@ -62,6 +68,7 @@ impl Failure {
             Self::Run(_) => 1,
             Self::Docker(_) | Self::NoDaemon(_) => 7,
             Self::Usage(_) => 2,
+            Self::Lint { .. } => 3,
             Self::Container(code) => u8::try_from(*code).unwrap_or(1),
             Self::Environment(_) | Self::Output(_) => 1,
         }

@@ -21,6 +21,7 @@ fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Fetch(arguments) => commands::sources::fetch(&arguments),
         Command::Vendor(arguments) => commands::sources::vendor(&arguments),
         Command::WhyRebuild(arguments) => commands::why_rebuild::why_rebuild(&arguments),
+        Command::Lint(arguments) => commands::lint::lint(&arguments),
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Store(command) => commands::store::store(&command),
         Command::Forward(_) => unreachable!("it is carried out before signals are looked after"),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{DocumentError, from_yaml, unique_map};
-use crate::{ByteSize, ComponentName, Date, PackageName, RelPath, Sha256, Sha512, Version};
+use crate::{ByteSize, ComponentName, Date, Exception, PackageName, RelPath, Sha256, Sha512, Version};
 
 /// How one component is built. Values reach a step as environment variables only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,9 @@ pub struct Recipe {
     /// Whether `test` needs no run of the target's programs, and so is run for every architecture.
     #[serde(default)]
     pub test_foreign: bool,
+    /// What the checks find and is meant. No input of the action key: a change of it rebuilds nothing.
+    #[serde(default)]
+    pub exceptions: Vec<Exception>,
 }
 
 fn default_root() -> String {

@@ -136,6 +136,7 @@ test: bin/nginx -V
             toolchain: &toolchain,
             jobs: 3,
             test,
+            own_paths: Vec::new(),
         })
     }
 

@@ -15,8 +15,8 @@ use medic_model::roots::{BuildRoots, Toolchain};
 use medic_model::{ComponentName, DocumentError, ImageName, PackageName, RelPath};
 
 use crate::error::BuildError;
-use locate::locate;
-use suggest::nearest;
+pub(crate) use locate::locate;
+pub(crate) use suggest::nearest;
 
 /// Why a document cannot be had.
 #[derive(Debug, thiserror::Error)]

@@ -215,6 +215,7 @@ fn component(
         root: context.root(name),
         toolchain,
         jobs: context.settings.jobs.max(1),
+        own_paths: context.settings.own_paths(),
     };
     let result = build.run(&context.store, context.machine.runner, context.reporter);
     context.report(name, if result.is_ok() { Progress::Finished } else { Progress::Failed });

@@ -60,6 +60,7 @@ fn pack_one(
         components: package.components.iter().map(part).collect(),
         linked: linked.into_iter().map(part).collect(),
         jobs: context.settings.jobs,
+        own_paths: context.settings.own_paths(),
     };
     let built = pack(&source, &context.store, context.reporter)?;
     context.reporter.report(Event::Packed {

@@ -2,7 +2,9 @@
 //!
 //! What a package holds is computed first (`tree`), then described (`manifest`), then written. The package key is the
 //! digest of everything that goes into it, by content: a component that was rebuilt to the same bytes packs nothing anew.
+//! Licence texts of components that are only linked into it are in it too. It passes the checks before it is kept.
 
+mod checked;
 mod manifest;
 mod tree;
 
@@ -16,6 +18,7 @@ use medic_model::recipe::Recipe;
 use medic_model::{Arch, Manifest, Sha256};
 use serde::{Deserialize, Serialize};
 
+use crate::checks::ChecksFailed;
 use crate::component::ResolvedSource;
 use crate::error::BuildError;
 use crate::key::digest_of;
@@ -23,7 +26,7 @@ use crate::report::Reporter;
 use crate::store::{Store, StoreError, is_full_beneath, read_record};
 
 /// Raised when packages come to be made differently of the same inputs.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// The record's name in a package's folder.
 const RECORD: &str = "package.json";
 
@@ -69,6 +72,14 @@ pub enum PackageError {
         /// Why.
         source: package::PackError,
     },
+    /// What was built for it, or its own files, did not pass the checks.
+    #[error("the package '{package}': {source}")]
+    Checks {
+        /// The package.
+        package: String,
+        /// What was found.
+        source: Box<ChecksFailed>,
+    },
     /// Its files cannot be read.
     #[error("the package '{package}' cannot be described: {source}")]
     Entries {
@@ -107,6 +118,8 @@ pub struct Source<'a> {
     pub linked: Vec<Part<'a>>,
     /// How many threads may compress.
     pub jobs: usize,
+    /// Folders of this machine that may not be found in it.
+    pub own_paths: Vec<String>,
 }
 
 /// `package.json`: the record of a package in the store.
@@ -127,6 +140,7 @@ struct PackageKey<'a> {
     arch: Arch,
     definition: &'a PackageDefinition,
     components: Vec<(&'a str, Sha256)>,
+    licences: Vec<Sha256>,
     records: Vec<medic_model::manifest::ComponentRecord>,
     version: String,
     mtime: u64,
@@ -143,9 +157,15 @@ pub fn pack(source: &Source<'_>, store: &Store, reporter: &dyn Reporter) -> Resu
     let key = key(source, &own)?;
     let place = store.layout().package(&key);
     if let Some(built) = stored(&place, &key, reporter) {
+        if !checked::has_passed(source, &place, reporter) {
+            checked::check(source, &tree::parts(source, own)?)?;
+            checked::keep(source, store, &place)?;
+        }
         return Ok(built);
     }
-    let tree = tree::whole(source, own)?;
+    let parts = tree::parts(source, own)?;
+    checked::check(source, &parts)?;
+    let tree = tree::whole(source, parts)?;
     let manifest = manifest::manifest(source, &tree, key)?;
     let work = store.work_folder(&format!("package-{}", source.definition.name))?;
     let archive = work.join(manifest.archive_name());
@@ -160,6 +180,7 @@ pub fn pack(source: &Source<'_>, store: &Store, reporter: &dyn Reporter) -> Resu
         manifest: manifest.clone(),
     };
     store.keep_record(&work.join(RECORD), &record)?;
+    checked::keep(source, store, &work)?;
     crate::store::remove_all(&place)?;
     store.keep_folder(&work, &place)?;
     let archive = place.join(manifest.archive_name());
@@ -179,11 +200,14 @@ fn key(source: &Source<'_>, own: &tree::Own) -> Result<Sha256, BuildError> {
             source: error,
         })
     };
+    // What is meant changes nothing in the package.
+    let definition = PackageDefinition { exceptions: Vec::new(), ..source.definition.clone() };
     Ok(digest_of(&PackageKey {
         format: FORMAT,
         arch: source.arch,
-        definition: source.definition,
+        definition: &definition,
         components: source.components.iter().map(|part| (part.recipe.name.as_str(), part.digest)).collect(),
+        licences: tree::licences_of_linked(source)?.iter().map(of).collect::<Result<_, _>>()?,
         records: manifest::records(source),
         version: manifest::version(source)?.to_string(),
         mtime: mtime(source),

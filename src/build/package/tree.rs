@@ -6,6 +6,7 @@ use medic_archive::tree::{Node, RUNNABLE, Tree, TreeError};
 use medic_model::{RelPath, layout};
 
 use super::{PackageError, Part, Source, is_folder, manifest};
+use crate::checks::licence_place;
 use crate::error::BuildError;
 
 /// A package's own files: small, and read each time.
@@ -28,24 +29,66 @@ pub fn own(source: &Source<'_>) -> Result<Own, BuildError> {
     Ok(Own { scripts, settings: scan_if_there(source, &source.folder.join("settings"))? })
 }
 
-/// The whole package.
+/// What a package holds, before everything is put in its place.
+#[derive(Debug)]
+pub struct Parts {
+    /// Its components' trees as one, with the licence texts of what is linked into them.
+    pub software: Tree,
+    /// Its own files.
+    pub own: Own,
+}
+
+/// The parts of a package.
 ///
 /// # Errors
 /// Two inputs bring the same path; `exclude` names what is not there; the disk.
-pub fn whole(source: &Source<'_>, own: Own) -> Result<Tree, BuildError> {
-    let name = &source.definition.name;
+pub fn parts(source: &Source<'_>, own: Own) -> Result<Parts, BuildError> {
     let mut trees = Vec::new();
     for part in &source.components {
         trees.push(Tree::scan(&part.tree).map_err(of_tree(source))?);
     }
     check_exclude(source, &trees)?;
+    let mut software = Tree::new();
+    for (part, tree) in source.components.iter().zip(trees) {
+        let tree = without(tree, &source.definition.exclude);
+        software.graft(None, tree).map_err(conflict(source, part))?;
+    }
+    for (part, licences) in source.linked.iter().zip(licences_of_linked(source)?) {
+        let licences = without(licences, &source.definition.exclude);
+        software.graft(None, licences).map_err(conflict(source, part))?;
+    }
+    Ok(Parts { software, own })
+}
+
+/// The licence texts of each component that is only linked into the package, where they stand in its tree: they go with
+/// whatever its code is in.
+pub fn licences_of_linked(source: &Source<'_>) -> Result<Vec<Tree>, BuildError> {
+    let of = |part: &Part<'_>| -> Result<Tree, TreeError> {
+        let place: RelPath = licence_place(&part.recipe.name).parse().map_err(TreeError::Path)?;
+        let folder = part.tree.join(&place);
+        let mut tree = Tree::new();
+        if folder.is_dir() {
+            tree.graft(Some(&place), Tree::scan(&folder)?)?;
+        }
+        Ok(tree)
+    };
+    source.linked.iter().map(|part| Ok(of(part).map_err(of_tree(source))?)).collect()
+}
+
+/// The whole package.
+///
+/// # Errors
+/// A path grows beyond the limits.
+pub fn whole(source: &Source<'_>, parts: Parts) -> Result<Tree, BuildError> {
+    let name = &source.definition.name;
     let software = layout::software_tree(name, &manifest::version(source)?, source.arch);
     let mut whole = Tree::new();
-    for (part, tree) in source.components.iter().zip(trees) {
-        graft(&mut whole, &software, without(tree, &source.definition.exclude))
-            .map_err(conflict(source, part))?;
-    }
-    for (home, tree) in [(layout::scripts(name), own.scripts), (layout::settings(name), own.settings)] {
+    let own = parts.own;
+    for (home, tree) in [
+        (software, parts.software),
+        (layout::scripts(name), own.scripts),
+        (layout::settings(name), own.settings),
+    ] {
         graft(&mut whole, &home, tree).map_err(of_tree(source))?;
     }
     Ok(whole)
