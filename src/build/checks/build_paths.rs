@@ -66,10 +66,11 @@ fn show(path: &str, members: &[&str]) -> String {
     }
 }
 
-/// Whether a path can begin here: what stands before is no part of a longer one.
+/// Whether a path can begin here: what stands before is no part of a longer one. An option's letter is none (`-I/sysroot/…`).
 fn begins_path(bytes: &[u8], at: usize) -> bool {
-    let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-    !before.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"._-/~}*".contains(byte) || *byte >= 0x80)
+    let before = bytes.get(..at).unwrap_or_default();
+    let of_path = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-/~}*".contains(byte) || *byte >= 0x80;
+    [&b"-I"[..], b"-L"].iter().any(|option| before.ends_with(option)) || !before.last().is_some_and(of_path)
 }
 
 fn is_build_path(rest: &[u8], own: &[String]) -> bool {

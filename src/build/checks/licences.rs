@@ -18,9 +18,12 @@ pub static MISSING: Check = Check {
     exceptions: Exceptions::Allowed,
 };
 
+/// Where licence texts stand in a tree, each in the folder of its component.
+pub const FOLDER: &str = "share/licenses";
+
 /// Where the licence texts of a component stand in a tree.
 pub fn place(component: &ComponentName) -> String {
-    format!("share/licenses/{component}")
+    format!("{FOLDER}/{component}")
 }
 
 /// Looks for the licence texts of each of `components` in the software tree of a package.

@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 pub use check::{Check, Exceptions, Finding, Level, Looks};
 pub use exceptions::UNKNOWN;
 pub use failure::{ChecksFailed, Kept};
-pub use licences::place as licence_place;
+pub use licences::{FOLDER as LICENCES, place as licence_place};
 
 use crate::key::digest_of;
 
@@ -78,6 +78,10 @@ pub fn stored(tree: &Tree, subject: &Subject<'_>) -> io::Result<Vec<Finding>> {
 /// What a package is checked against.
 #[derive(Debug)]
 pub struct Whole<'a> {
+    /// Everything in it, as it is unpacked: links lead from one part of it to another.
+    pub all: &'a Tree,
+    /// Where its parts stand in there, each with the name that findings call it by; the software's is empty.
+    pub homes: [(RelPath, &'static str); 3],
     /// Everything below the package's folder of software.
     pub software: &'a Tree,
     /// Its scripts and settings, as `scripts/…` and `settings/…`.
@@ -96,8 +100,10 @@ pub struct Whole<'a> {
 /// # Errors
 /// Something cannot be read.
 pub fn package(whole: &Whole<'_>, machine: &[String]) -> io::Result<Vec<Finding>> {
-    let mut findings = structure(whole.software);
-    findings.extend(structure(whole.own));
+    let mut findings = structure(whole.all);
+    for finding in &mut findings {
+        finding.path = shown(&finding.path, &whole.homes);
+    }
     let provided = file_names(whole.software);
     for_each_content(whole.software, |content| {
         let elf = content.loaded().filter(|elf| elf.is_dynamic());
@@ -155,6 +161,17 @@ fn of_tree(tree: &Tree, subject: &Subject<'_>) -> io::Result<Vec<Finding>> {
     let mut findings = structure(tree);
     findings.extend(contents(tree, subject.arch, &provided, &subject.own)?);
     Ok(findings)
+}
+
+/// A path of a package as findings name it.
+fn shown(path: &str, homes: &[(RelPath, &'static str); 3]) -> String {
+    let below = |home: &RelPath| path.strip_prefix(home.as_str()).and_then(|rest| rest.strip_prefix('/'));
+    let named = homes.iter().find_map(|(home, name)| Some((below(home)?, name)));
+    match named {
+        Some((below, &"")) => below.to_owned(),
+        Some((below, name)) => format!("{name}/{below}"),
+        None => path.to_owned(),
+    }
 }
 
 fn structure(tree: &Tree) -> Vec<Finding> {

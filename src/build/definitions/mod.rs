@@ -97,6 +97,11 @@ impl Definitions {
         self.root.join("recipes/toolchain/bin")
     }
 
+    /// The folder with the licence texts of what the compiler links into every program: `<name>/…`.
+    pub fn toolchain_licences(&self) -> PathBuf {
+        self.root.join("recipes/toolchain/licences")
+    }
+
     /// `recipes/<name>/recipe.yaml`
     pub fn recipe(&self, name: &ComponentName) -> Result<Recipe, DefinitionError> {
         let file = recipe_file(name);

@@ -4,10 +4,11 @@ use std::io;
 use std::path::Path;
 
 use medic_archive::tree::Tree;
+use medic_model::layout;
 use medic_model::recipe::Recipe;
 
-use super::tree::Parts;
-use super::{PackageError, Part, Source};
+use super::tree::{self, Parts};
+use super::{PackageError, Part, Source, manifest};
 use crate::checks::{self, ChecksFailed, Finding, Passed, Subject, Whole};
 use crate::error::BuildError;
 use crate::report::Reporter;
@@ -55,7 +56,11 @@ pub fn check(source: &Source<'_>, parts: &Parts) -> Result<(), BuildError> {
             own.graft(Some(&home), tree.clone()).map_err(|error| of_tree(&package, error))?;
         }
     }
+    let name = &source.definition.name;
+    let software = layout::software_tree(name, &manifest::version(source)?, source.arch);
     let whole = Whole {
+        all: &tree::whole(source, parts.clone())?,
+        homes: [(software, ""), (layout::scripts(name), "scripts"), (layout::settings(name), "settings")],
         software: &parts.software,
         own: &own,
         recipes: recipes(source),

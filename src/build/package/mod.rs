@@ -116,6 +116,8 @@ pub struct Source<'a> {
     pub components: Vec<Part<'a>>,
     /// The components that those are linked with.
     pub linked: Vec<Part<'a>>,
+    /// The folder with the licence texts of what the compiler links into every program.
+    pub toolchain_licences: PathBuf,
     /// How many threads may compress.
     pub jobs: usize,
     /// Folders of this machine that may not be found in it.
@@ -207,7 +209,7 @@ fn key(source: &Source<'_>, own: &tree::Own) -> Result<Sha256, BuildError> {
         arch: source.arch,
         definition: &definition,
         components: source.components.iter().map(|part| (part.recipe.name.as_str(), part.digest)).collect(),
-        licences: tree::licences_of_linked(source)?.iter().map(of).collect::<Result<_, _>>()?,
+        licences: tree::licences(source)?.iter().map(of).collect::<Result<_, _>>()?,
         records: manifest::records(source),
         version: manifest::version(source)?.to_string(),
         mtime: mtime(source),
