@@ -51,6 +51,9 @@ pub enum Command {
     /// Show which component needs which, what takes longest, and how the last build went
     #[command(after_help = crate::commands::graph::EXAMPLES)]
     Graph(Graph),
+    /// Look at recipes, packages and images without building; explain checks
+    #[command(after_help = crate::commands::lint::EXAMPLES)]
+    Lint(crate::commands::lint::Lint),
     /// Start an image, building it first if need be; follow its log; stop it on Ctrl-C
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),

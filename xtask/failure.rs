@@ -30,6 +30,12 @@ pub enum Failure {
     /// Docker was asked for, and no daemon answers.
     #[error("{0}: start one, or do without '--output docker' and '--detach'")]
     NoDaemon(Absent),
+    /// Definitions have errors; each was shown.
+    #[error("lint found {errors} error{}: `cargo xtask lint --explain ID` says more of each", if *errors == 1 { "" } else { "s" })]
+    Lint {
+        /// How many.
+        errors: usize,
+    },
     /// The arguments contradict each other.
     #[error("{0}")]
     Usage(String),
@@ -76,6 +82,7 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::Outdated(_) => 12,
             Self::File { .. } => 6,
+            Self::Lint { .. } => 3,
             Self::Container(code) => u8::try_from(*code).unwrap_or(1),
             Self::Environment(_) | Self::Output(_) => 1,
         }
@@ -170,7 +177,11 @@ mod tests {
     #[test]
     fn exit_codes_are_documented() {
         let documented = include_str!("../docs/exit-codes.md");
-        for failure in [Failure::Usage(String::new()), Failure::Outdated(String::new()), Failure::Environment(EnvironmentError::NoStore)] {
+        for failure in [
+            Failure::Usage(String::new()),
+            Failure::Outdated(String::new()),
+            Failure::Environment(EnvironmentError::NoStore),
+        ] {
             assert!(documented.contains(&format!("| {} |", failure.exit_code())));
         }
     }

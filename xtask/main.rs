@@ -27,6 +27,7 @@ fn carry_out(command: Command) -> Result<(), Failure> {
         Command::WhyRebuild(arguments) => commands::why_rebuild::why_rebuild(&arguments),
         Command::Log(arguments) => commands::log::log(&arguments),
         Command::Graph(arguments) => commands::graph::graph(&arguments),
+        Command::Lint(arguments) => commands::lint::lint(&arguments),
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Sbom(arguments) => commands::sbom::sbom(&arguments),
         Command::Store(command) => commands::store::store(&command),

@@ -7,6 +7,7 @@ use medic_archive::upstream::UnpackError;
 use medic_model::ComponentName;
 
 use crate::attest::AttestError;
+use crate::checks::ChecksFailed;
 use crate::definitions::DefinitionError;
 use crate::fetch::FetchError;
 use crate::fetch::cargo_lock::DirectorySourceError;
@@ -164,7 +165,7 @@ pub enum ErrorKind {
     Definition,
     /// A source could not be fetched, or is not what its digest says (4).
     Fetch,
-    /// A build step failed, or what it made cannot be packed (5).
+    /// A build step failed, or what it made cannot be packed or did not pass the checks (5).
     Step,
     /// The store cannot be written (6).
     Store,
@@ -189,6 +190,7 @@ impl BuildError {
                 ErrorKind::Definition
             }
             Self::Fetch(FetchError::Cancelled) => ErrorKind::Interrupted,
+            Self::Package(error) if matches!(**error, PackageError::Checks { .. }) => ErrorKind::Step,
             Self::Offline { .. } | Self::Fetch(_) | Self::Unpack(_) | Self::Root { .. } => ErrorKind::Fetch,
             Self::Components(failures) => {
                 failures.failed.iter().map(|failure| failure.cause.kind()).min().unwrap_or(ErrorKind::Other)
@@ -196,7 +198,9 @@ impl BuildError {
             Self::Upkeep(error) => error.kind(),
             Self::Store(_) => ErrorKind::Store,
             Self::MissingProgram { .. } => ErrorKind::MissingProgram,
-            Self::Environment { .. } | Self::Package(_) | Self::Attest(_) | Self::NoLog(_) => ErrorKind::Other,
+            Self::Environment { .. } | Self::Package(_) | Self::Attest(_) | Self::NoLog(_) => {
+                ErrorKind::Other
+            }
         }
     }
 }
@@ -250,6 +254,9 @@ pub enum FailureCause {
     /// A step ended badly.
     #[error(transparent)]
     Step(Box<StepFailure>),
+    /// The steps ended well, and what they made did not pass the checks.
+    #[error(transparent)]
+    Checks(Box<ChecksFailed>),
     /// Something else, before or after the steps.
     #[error(transparent)]
     Other(Box<BuildError>),
@@ -259,7 +266,7 @@ impl FailureCause {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Step(failure) if failure.disk_is_full => ErrorKind::Store,
-            Self::Step(_) => ErrorKind::Step,
+            Self::Step(_) | Self::Checks(_) => ErrorKind::Step,
             Self::Other(error) => error.kind(),
         }
     }

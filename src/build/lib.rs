@@ -10,6 +10,8 @@
 //! | [`root`], [`toolchain`] | what steps see at `/` and `/toolchain` |
 //! | [`sandbox`] | where steps run, as a plan, and what carries it out |
 //! | [`component`] | one component: sources laid out, steps run, result checked |
+//! | [`checks`] | what is looked for in what was built |
+//! | [`lint`] | what is looked for in recipes, packages and images |
 //! | [`package`] | components, scripts and settings as an archive |
 //! | [`attest`] | an archive's SBOM and provenance |
 //! | [`store`] | where all of it is kept |
@@ -26,7 +28,7 @@
 //! results/<action key>.json          a component's result: its inputs, and the digest of its tree; written last
 //! trees/<digest>/                    a component's tree: modes 0644 and 0755, links relative, one modification time
 //! packages/<package key>/            <name>-v<version>-<arch>.pkg.tar.zst, .spdx.json and .provenance.json
-//!                                    (with documents.json), and package.json, written last
+//!                                    (with documents.json), package.json, and checks.json: what it passed
 //! roots/<digest>/                    a build root: tree/, and root.json with the Debian packages it is made of
 //! toolchains/<digest>/               zig/, and cache-<digest>/ with the C library compiled
 //! logs/<component>/<action key>.log  what the steps wrote, with a heading for each
@@ -37,14 +39,16 @@
 //! Never: prints, prompts, reads the environment or the home folder; runs a build step with a network; puts anything into
 //! the store that is not whole; trusts a result by its name when its record is damaged; follows a link that a step made.
 
-mod cancel;
 pub mod attest;
+mod cancel;
+pub mod checks;
 pub mod component;
 pub mod definitions;
 pub mod error;
 pub mod fetch;
 pub mod graph;
 pub mod key;
+pub mod lint;
 mod loaded;
 pub mod log;
 pub mod operation;

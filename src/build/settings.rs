@@ -38,6 +38,13 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Folders of this machine that may not be found in anything built. One that could stand there by chance (`/srv`) is none.
+    pub(crate) fn own_paths(&self) -> Vec<String> {
+        let telling = |path: &&PathBuf| path.components().count() > 2;
+        let shown = |path: &PathBuf| format!("{}/", path.display());
+        [&self.store, &self.workspace].into_iter().filter(telling).map(shown).collect()
+    }
+
     /// Whether nothing may be fetched, whichever of the two says so.
     pub(crate) fn is_offline(&self) -> bool {
         self.offline || self.access.offline

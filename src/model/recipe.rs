@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{DocumentError, from_yaml, unique_map};
-use crate::{ByteSize, ComponentName, Cpe, Date, PackageName, Purl, RelPath, Sha256, Sha512, Version};
+use crate::{
+    ByteSize, ComponentName, Cpe, Date, Exception, PackageName, Purl, RelPath, Sha256, Sha512, Version,
+};
 
 /// How one component is built. Values reach a step as environment variables only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +68,9 @@ pub struct Recipe {
     /// Whether `test` needs no run of the target's programs, and so is run for every architecture.
     #[serde(default)]
     pub test_foreign: bool,
+    /// What the checks find and is meant. No input of the action key: a change of it rebuilds nothing.
+    #[serde(default)]
+    pub exceptions: Vec<Exception>,
 }
 
 fn default_root() -> String {
@@ -440,7 +445,9 @@ steps:
         assert!(fault("steps:", "memory: much\nsteps:").contains("r.yaml:"));
         assert!(fault("sha256: 7b", "sha256: 7B").contains("not a sha256 digest"));
         assert!(fault("steps:", "purl: zlib\nsteps:").contains("not a package URL"));
-        assert!(fault("steps:", "purl: pkg:github/madler/zlib@v1.3.1\nsteps:").contains("the version is 1.3.2"));
+        assert!(
+            fault("steps:", "purl: pkg:github/madler/zlib@v1.3.1\nsteps:").contains("the version is 1.3.2")
+        );
         assert!(fault("steps:", "cpe: [zlib]\nsteps:").contains("vendor:product"));
         assert!(fault("licence: Zlib", "license: Zlib").contains("unknown field `license`"));
     }

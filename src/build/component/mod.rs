@@ -11,6 +11,7 @@ use std::time::Instant;
 use medic_model::recipe::Recipe;
 use medic_model::{ComponentName, Sha256};
 
+use crate::checks::{self, ChecksFailed, Kept, Subject};
 use crate::error::{BuildError, FailureCause};
 use crate::key::KeyInputs;
 use crate::log::Log;
@@ -44,6 +45,8 @@ pub struct Build<'a> {
     pub jobs: Jobs<'a>,
     /// Whether the test is run.
     pub test: bool,
+    /// Folders of this machine that may not be found in the result.
+    pub own_paths: Vec<String>,
 }
 
 /// The places of a build in the store's `work/`.
@@ -130,9 +133,30 @@ impl Build<'_> {
             )?;
         }
         self.report(reporter, Progress::Collecting);
+        self.check(&bench, log)?;
         let staged = output::collect(&bench.out, self.recipe)
             .map_err(|error| failure::of_output(error, log.path(), &bench.work))?;
         self.keep(store, key, &staged, start)
+    }
+
+    /// Whatever is wrong with what the steps made, all of it at once.
+    fn check(&self, bench: &Bench, log: &Log) -> Result<(), FailureCause> {
+        let subject = Subject {
+            recipe: self.recipe,
+            arch: self.inputs.arch,
+            needs: self.needs.iter().map(|(_, tree)| tree.clone()).collect(),
+            own: self.own_paths.clone(),
+        };
+        let findings = checks::after_steps(&bench.out, &output::home(&self.recipe.name), &subject)
+            .map_err(StoreError::from_io("read", &bench.out))?;
+        let document = format!("recipes/{}/recipe.yaml", self.recipe.name);
+        match ChecksFailed::of(vec![(document, findings)]) {
+            None => Ok(()),
+            Some(failed) => {
+                let kept = Kept { log: log.path().to_owned(), work: bench.work.clone() };
+                Err(FailureCause::Checks(Box::new(ChecksFailed { kept: Some(kept), ..failed })))
+            }
+        }
     }
 
     fn keep(

@@ -144,6 +144,7 @@ test: bin/nginx -V
             toolchain: &toolchain,
             jobs: Jobs(&|| 7),
             test,
+            own_paths: Vec::new(),
         })
     }
 

@@ -256,6 +256,7 @@ fn component(
         root: context.root(name),
         toolchain,
         jobs,
+        own_paths: context.settings.own_paths(),
     };
     let result = build.run(&context.store, context.machine.runner, *recorder);
     context.tell(*recorder, name, if result.is_ok() { Progress::Finished } else { Progress::Failed });

@@ -62,7 +62,9 @@ fn pack_one(
         arch: context.settings.arch,
         components: package.components.iter().map(part).collect(),
         linked: linked.into_iter().map(part).collect(),
+        toolchain_licences: context.definitions.toolchain_licences(),
         jobs: context.settings.jobs,
+        own_paths: context.settings.own_paths(),
     };
     let store = &context.store;
     let fetch = |wanted: &[&FileSource]| context.fetch_files(&absent(wanted, store.layout().root()));

@@ -24,7 +24,6 @@ pub use bump::{Bump, BumpedSource, Failed, bump, write};
 pub use outdated::{Finding, Lookup, State, outdated};
 pub use survey::Offer;
 
-
 use crate::error::{BuildError, ErrorKind};
 
 /// Why a recipe was not changed. Its file is as it was.

@@ -104,7 +104,14 @@ impl Fixture {
 
     /// A package of the component of the same name.
     pub fn package(&self, name: &str) {
-        let text = format!("name: {name}\nsummary: x\ncomponents: [{name}]\n");
+        let recipe = fs_err::read_to_string(self.workspace().join(format!("recipes/{name}/recipe.yaml")));
+        let has_licence = recipe.is_ok_and(|recipe| recipe.contains("licence_files:"));
+        let exceptions = if has_licence {
+            ""
+        } else {
+            "exceptions: [{check: licence-missing, reason: the component of a test}]\n"
+        };
+        let text = format!("name: {name}\nsummary: x\ncomponents: [{name}]\n{exceptions}");
         self.write(&format!("packages/{name}/package.yaml"), &text);
     }
 

@@ -1,6 +1,7 @@
 //! Real builds of small recipes: in the real sandbox, with this machine's own programs as the build root and a compiler that
 //! is none.
 
+mod checked;
 mod documents;
 mod failing;
 mod fixture;
