@@ -34,6 +34,9 @@ pub enum Command {
     /// Start an image, building it first if need be; follow its log; stop it on Ctrl-C
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),
+    /// Open a shell in the sandbox, at the step that failed in the last build or before another
+    #[command(after_help = crate::commands::shell::EXAMPLES)]
+    Shell(crate::commands::shell::Shell),
     /// The store, where everything fetched and built is kept
     #[command(subcommand)]
     Store(Store),

@@ -3,6 +3,7 @@
 pub mod build_image;
 pub mod build_package;
 pub mod run;
+pub mod shell;
 pub mod sources;
 pub mod store;
 pub mod why_rebuild;

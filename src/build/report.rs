@@ -84,6 +84,11 @@ pub enum Progress {
         /// Its name.
         name: String,
     },
+    /// Everything before this step is done, and no more is wanted.
+    Prepared {
+        /// The step's name.
+        step: String,
+    },
     /// It is built.
     Finished,
     /// It could not be built.

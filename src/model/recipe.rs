@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{DocumentError, from_yaml, unique_map};
-use crate::{ByteSize, ComponentName, Date, PackageName, RelPath, Sha256, Sha512, Version};
+use crate::{ByteSize, ComponentName, Date, PackageName, RelPath, Sha256, Sha512, Span, Version};
 
 /// How one component is built. Values reach a step as environment variables only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +55,9 @@ pub struct Recipe {
     /// Whether `test` needs no run of the target's programs, and so is run for every architecture.
     #[serde(default)]
     pub test_foreign: bool,
+    /// How long each step may take, where an hour is not right. It cannot influence a result, so it is no part of one's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_limit: Option<Span>,
 }
 
 fn default_root() -> String {

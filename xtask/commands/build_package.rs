@@ -29,6 +29,9 @@ pub fn build_package(arguments: &BuildPackage) -> Result<(), Failure> {
             package.manifest.version,
             package.archive.display()
         )?;
+        for isolation in &package.isolation {
+            writeln!(std::io::stdout(), "  built in {isolation}")?;
+        }
     }
     Ok(())
 }
@@ -41,5 +44,6 @@ fn json(package: &BuiltPackage) -> serde_json::Value {
         "sha256": package.sha256,
         "size": package.size,
         "fresh": package.fresh,
+        "isolation": package.isolation,
     })
 }

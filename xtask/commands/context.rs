@@ -5,9 +5,10 @@ use std::path::Path;
 
 use medic_build::definitions::Definitions;
 use medic_build::fetch::{self, Access, Mirror};
+use medic_build::sandbox::{self, Runner};
 use medic_build::{
-    BuildError, BuiltPackage, Fetched, Rebuild, Settings, Vendored, build_packages, fetch_sources, vendor,
-    why_rebuild,
+    BuildError, BuiltPackage, Fetched, Rebuild, Settings, Shell, Vendored, build_packages, fetch_sources,
+    open_shell, vendor, why_rebuild,
 };
 use medic_model::image::ImageDefinition;
 use medic_model::{Arch, ComponentName, ImageName, PackageName};
@@ -82,6 +83,16 @@ impl Context {
     /// Copies them to a folder as well.
     pub fn vendor(&self, names: &[ComponentName], folder: &Path) -> Result<Vec<Vendored>, Failure> {
         Ok(vendor(&self.settings, names, folder, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Opens a sandbox at a step of a component; with what runs programs in it.
+    pub fn shell(
+        &self,
+        component: &ComponentName,
+        step: Option<&str>,
+    ) -> Result<(Shell, Box<dyn Runner>), Failure> {
+        let shell = open_shell(&self.settings, component, step, &BuildProgress::new(&*self.screen))?;
+        Ok((shell, sandbox::runner(&self.settings)))
     }
 
     /// A path as people like to read it: relative to the folder they are in where it is below it.

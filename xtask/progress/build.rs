@@ -43,6 +43,9 @@ impl<'a> BuildProgress<'a> {
             Progress::Step { number, of, name: step } => {
                 self.screen.task(&key, &format!("{name} {version}: {step} ({number} of {of})"));
             }
+            Progress::Prepared { step } => {
+                done(&format!("{name} {version}: prepared for {step}{}", self.seconds(&key)));
+            }
             Progress::Finished => done(&format!("{name} {version}: built{}", self.seconds(&key))),
             Progress::Failed => done(&format!("{name} {version}: FAILED{}", self.seconds(&key))),
             Progress::Skipped { because } => {

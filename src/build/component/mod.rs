@@ -4,8 +4,9 @@ mod failure;
 mod output;
 mod plan;
 mod sources;
+mod stopped;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use medic_model::recipe::Recipe;
@@ -21,6 +22,7 @@ use crate::store::{ComponentRecord, FORMAT, Store, StoreError, make_folder};
 use crate::toolchain::Toolchain;
 
 pub use sources::{ResolvedSource, file_name, resolve};
+pub use stopped::Stopped;
 
 /// Everything that building a component takes.
 #[derive(Debug)]
@@ -99,16 +101,79 @@ impl Build<'_> {
         self.report(reporter, Progress::Started { log: log.path().to_owned() });
         let bench = Bench::new(store.work_folder(self.recipe.name.as_str())?);
         self.prepare(&bench, store)?;
-        log.heading(&format!("{} {} ({})", self.recipe.name, self.recipe.version, runner.isolation()))?;
+        let isolation = runner.isolation();
+        log.heading(&format!("{} {} ({isolation})", self.recipe.name, self.recipe.version))?;
         let steps = plan::steps(&self);
         for (index, step) in steps.iter().enumerate() {
             let (number, of, name) = (index + 1, steps.len(), step.name.clone());
             self.report(reporter, Progress::Step { number, of, name });
-            self.run_step(&bench, number, step, runner, &mut log)?;
+            self.begin_step(&bench, number, step, &mut log)?;
+            if let Err(failed) = self.run_step(&bench, number, step, runner, &log) {
+                // The failure itself is what matters.
+                let _ = self.stopped(&bench, number, step, true).keep(store, &bench.work);
+                return Err(failed);
+            }
         }
-        let staged = output::collect(&bench.out, self.recipe)
-            .map_err(|error| failure::of_output(error, log.path(), &bench.work))?;
-        self.keep(store, key, &staged, start)
+        let staged = output::collect(&bench.out, self.recipe).map_err(|error| {
+            if let Some(last) = steps.last() {
+                let at = plan::Step { name: failure::CHECK.to_owned(), ..last.clone() };
+                let mut stopped = self.stopped(&bench, steps.len(), &at, true);
+                stopped.command.clear();
+                let _ = stopped.keep(store, &bench.work);
+            }
+            failure::of_output(&self.recipe.name, error, log.path(), &bench.work)
+        })?;
+        self.keep(store, key, &staged, start, isolation)
+    }
+
+    /// Builds it in `folder` as far as the step named `until`, or else the recipe's first, which is prepared and not run; a
+    /// step before it that fails is where it stops, then.
+    ///
+    /// # Errors
+    /// There is no such step; the sources; the disk.
+    pub fn run_until(
+        &self,
+        until: Option<&str>,
+        folder: &Path,
+        store: &Store,
+        runner: &dyn Runner,
+        reporter: &dyn Reporter,
+    ) -> Result<Stopped, FailureCause> {
+        let steps = plan::steps(self);
+        let is_last = |step: &plan::Step| until.map_or(step.first_of_recipe, |name| name == step.name);
+        let Some(last) = steps.iter().position(is_last) else {
+            return Err(FailureCause::from(BuildError::NoStep {
+                component: self.recipe.name.clone(),
+                step: until.unwrap_or_default().to_owned(),
+                known: steps.into_iter().map(|step| step.name).collect(),
+            }));
+        };
+        let bench = Bench::new(folder.to_owned());
+        let mut log = Log::create(&folder.join("log"))?;
+        self.report(reporter, Progress::Started { log: log.path().to_owned() });
+        self.prepare(&bench, store)?;
+        for (index, step) in steps.iter().take(last + 1).enumerate() {
+            let (number, of, name) = (index + 1, steps.len(), step.name.clone());
+            self.report(reporter, Progress::Step { number, of, name });
+            self.begin_step(&bench, number, step, &mut log)?;
+            if index == last {
+                break;
+            }
+            match self.run_step(&bench, number, step, runner, &log) {
+                Ok(()) => {}
+                Err(FailureCause::Step(_)) => {
+                    self.report(reporter, Progress::Failed);
+                    return Ok(self.stopped(&bench, number, step, true));
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        self.report(reporter, Progress::Prepared { step: steps[last].name.clone() });
+        Ok(self.stopped(&bench, last + 1, &steps[last], false))
+    }
+
+    fn stopped(&self, bench: &Bench, number: usize, step: &plan::Step, failed: bool) -> Stopped {
+        Stopped::new(self, step, failed, plan::sandbox(self, bench, number, step))
     }
 
     fn keep(
@@ -117,6 +182,7 @@ impl Build<'_> {
         key: Sha256,
         staged: &output::Staged,
         start: Instant,
+        isolation: String,
     ) -> Result<ComponentRecord, FailureCause> {
         let record = ComponentRecord {
             format: FORMAT,
@@ -125,6 +191,7 @@ impl Build<'_> {
             tree: staged.digest.sha256,
             size: staged.digest.size,
             milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+            isolation: Some(isolation),
         };
         store.keep_result(&record, &staged.folder)?;
         Ok(record)
@@ -152,25 +219,36 @@ impl Build<'_> {
         Ok(())
     }
 
-    fn run_step(
+    /// Lays everything out as the step finds it.
+    fn begin_step(
         &self,
         bench: &Bench,
         number: usize,
         step: &plan::Step,
-        runner: &dyn Runner,
         log: &mut Log,
-    ) -> Result<(), FailureCause> {
+    ) -> Result<(), StoreError> {
         let script = bench.steps.join(step.file_name(number));
         std::fs::write(&script, &step.script).map_err(StoreError::from_io("write", &script))?;
         log.heading(&step.name)?;
         if step.first_of_recipe {
             sources::settle(&bench.source, self.recipe.released.epoch())?;
         }
+        Ok(())
+    }
+
+    fn run_step(
+        &self,
+        bench: &Bench,
+        number: usize,
+        step: &plan::Step,
+        runner: &dyn Runner,
+        log: &Log,
+    ) -> Result<(), FailureCause> {
         let ending = runner.run(&plan::sandbox(self, bench, number, step), log.file())?;
         if ending.is_success() {
             return Ok(());
         }
-        Err(failure::of_step(&step.name, ending, log.path(), &bench.work))
+        Err(failure::of_step(&self.recipe.name, &step.name, ending, log.path(), &bench.work))
     }
 
     fn report(&self, reporter: &dyn Reporter, progress: Progress) {

@@ -1,6 +1,6 @@
 //! What is run for a component, and in which sandboxes. Pure.
 
-use medic_model::RelPath;
+use medic_model::{RelPath, Span};
 
 use super::{Bench, Build};
 use crate::sandbox::{Limits, Mount, SandboxPlan};
@@ -87,13 +87,18 @@ pub fn sandbox(build: &Build<'_>, bench: &Bench, number: usize, step: &Step) -> 
     environment.insert("JOBS".to_owned(), build.jobs.to_string());
     let shell = ["/bin/sh".to_owned(), "-eu".to_owned(), format!("/steps/{}", step.file_name(number))];
     SandboxPlan {
-        root: build.root.tree.clone(),
+        root: build.root.clone(),
         mounts,
         environment,
         folder: "/build/src".to_owned(),
         arguments: shell.into_iter().chain(step.arguments.clone()).collect(),
-        limits: Limits::default(),
+        limits: limits(build.recipe.time_limit),
     }
+}
+
+fn limits(time: Option<Span>) -> Limits {
+    let usual = Limits::default();
+    Limits { time: time.map_or(usual.time, Span::duration), ..usual }
 }
 
 #[cfg(test)]
@@ -175,5 +180,7 @@ test: bin/nginx -V
         assert!(!compile.mounts.iter().any(|mount| mount.guest == "/build/out"));
         assert_eq!(plan(5).mounts.last(), Some(&Mount::read_only("/work/build/out", "/build/out")));
         assert_eq!(plan(0).arguments[3], "/patches/first.patch");
+        assert_eq!(limits("90s".parse().ok()).time.as_secs(), 90);
+        assert_eq!(limits(None), Limits::default());
     }
 }

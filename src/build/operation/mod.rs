@@ -4,6 +4,7 @@ mod context;
 mod inputs;
 mod packages;
 mod rebuild;
+mod shell;
 mod sources;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use crate::toolchain::Toolchain;
 
 use context::Context;
 pub use rebuild::{Reason, Rebuild, why_rebuild};
+pub use shell::{Shell, open_shell};
 pub use sources::{Fetched, Vendored, fetch_sources, vendor};
 
 /// The most components that are built side by side: each step runs as many programs as there are jobs, and that times
@@ -46,6 +48,8 @@ pub struct BuiltComponent {
     pub digest: Sha256,
     /// Whether it was built now; else it was in the store.
     pub fresh: bool,
+    /// What kept its steps apart from the machine, where that is known.
+    pub isolation: Option<String>,
 }
 
 /// What the builder works with that a test wants to be another: the machine's own sandbox and Debian roots, unless said
@@ -75,7 +79,7 @@ pub fn build_packages(
     names: &[PackageName],
     reporter: &dyn Reporter,
 ) -> Result<Vec<BuiltPackage>, BuildError> {
-    build_packages_on(&Machine::own(&*sandbox::runner(settings)?), settings, names, reporter)
+    build_packages_on(&Machine::own(&*sandbox::runner(settings)), settings, names, reporter)
 }
 
 pub(crate) fn build_packages_on(
@@ -100,7 +104,7 @@ pub fn build_components(
     names: &[ComponentName],
     reporter: &dyn Reporter,
 ) -> Result<Vec<BuiltComponent>, BuildError> {
-    build_components_on(&Machine::own(&*sandbox::runner(settings)?), settings, names, reporter)
+    build_components_on(&Machine::own(&*sandbox::runner(settings)), settings, names, reporter)
 }
 
 pub(crate) fn build_components_on(
@@ -186,6 +190,7 @@ fn make_ready(
     open: &[&ComponentName],
     first: &ComponentName,
 ) -> Result<Toolchain, BuildError> {
+    context.machine.runner.ready()?;
     for name in open {
         context.check_tools(name)?;
     }

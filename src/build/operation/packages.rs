@@ -1,5 +1,7 @@
 //! From components to packages.
 
+use std::collections::BTreeSet;
+
 use medic_model::PackageName;
 use medic_model::package::PackageDefinition;
 
@@ -61,7 +63,11 @@ fn pack_one(
         linked: linked.into_iter().map(part).collect(),
         jobs: context.settings.jobs,
     };
-    let built = pack(&source, &context.store, context.reporter)?;
+    let mut built = pack(&source, &context.store, context.reporter)?;
+    let parts = source.components.iter().chain(&source.linked);
+    let isolation: BTreeSet<_> =
+        parts.filter_map(|part| results[&part.recipe.name].record.isolation.clone()).collect();
+    built.isolation = isolation.into_iter().collect();
     context.reporter.report(Event::Packed {
         name: package.name.clone(),
         version: built.manifest.version.clone(),

@@ -40,6 +40,8 @@ pub struct BuiltPackage {
     pub size: u64,
     /// Whether it was packed now; else it was in the store.
     pub fresh: bool,
+    /// What kept the steps of its components apart from the machine: each way once, where it is known.
+    pub isolation: Vec<String>,
 }
 
 /// Why a package cannot be packed.
@@ -163,7 +165,14 @@ pub fn pack(source: &Source<'_>, store: &Store, reporter: &dyn Reporter) -> Resu
     crate::store::remove_all(&place)?;
     store.keep_folder(&work, &place)?;
     let archive = place.join(manifest.archive_name());
-    Ok(BuiltPackage { manifest, archive, sha256: packed.sha256, size: packed.size, fresh: true })
+    Ok(BuiltPackage {
+        manifest,
+        archive,
+        sha256: packed.sha256,
+        size: packed.size,
+        fresh: true,
+        isolation: Vec::new(),
+    })
 }
 
 /// The time of everything in the archive: that of the first component.
@@ -201,7 +210,7 @@ fn stored(place: &Path, key: &Sha256, reporter: &dyn Reporter) -> Option<BuiltPa
         return None;
     }
     let PackageRecord { manifest, sha256, size, .. } = record;
-    Some(BuiltPackage { manifest, archive, sha256, size, fresh: false })
+    Some(BuiltPackage { manifest, archive, sha256, size, fresh: false, isolation: Vec::new() })
 }
 
 fn unwritten(source: &Source<'_>, archive: &Path, error: package::PackError) -> BuildError {
