@@ -7,6 +7,7 @@ use medic_model::{Arch, ByteSize, ComponentName, ImageName, PackageName};
 
 use crate::commands::graph::Graph;
 use crate::commands::log::Log;
+use medic_build::sandbox::RunnerKind;
 
 /// Builds Medic OS: from recipes to packages to container images.
 #[derive(Debug, Parser)]
@@ -57,6 +58,9 @@ pub enum Command {
     /// Start an image, building it first if need be; follow its log; stop it on Ctrl-C
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),
+    /// Open a shell in the sandbox, at the step that failed in the last build or before another
+    #[command(after_help = crate::commands::shell::EXAMPLES)]
+    Shell(crate::commands::shell::Shell),
     /// The store, where everything fetched and built is kept
     #[command(subcommand)]
     Store(Store),
@@ -108,6 +112,9 @@ pub struct BuildOptions {
     /// Ask the network for nothing; what is missing is named at once
     #[arg(long)]
     pub offline: bool,
+    /// What build steps run in: bubblewrap or docker; both give the same bytes
+    #[arg(long, default_value_t)]
+    pub runner: RunnerKind,
 }
 
 /// `build-image`.

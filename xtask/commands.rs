@@ -10,6 +10,7 @@ pub mod log;
 pub mod outdated;
 pub mod run;
 pub mod sbom;
+pub mod shell;
 pub mod sources;
 pub mod store;
 pub mod why_rebuild;

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{IsTerminal, Write};
 
 use medic_build::definitions::DefinitionError;
+use medic_build::sandbox::Ending;
 use medic_build::{BuildError, ErrorKind};
 use medic_image::docker::Absent;
 use medic_image::run::RunError;
@@ -56,6 +57,9 @@ pub enum Failure {
         /// What the kernel said.
         source: std::io::Error,
     },
+    /// What ran in a shell's sandbox was ended.
+    #[error("the shell {0}")]
+    Shell(Ending),
     /// The result could not be written to standard output.
     #[error("standard output cannot be written: {0}")]
     Output(#[from] std::io::Error),
@@ -70,6 +74,7 @@ impl Failure {
                 ErrorKind::Fetch => 4,
                 ErrorKind::Step => 5,
                 ErrorKind::Store => 6,
+                ErrorKind::Docker => 7,
                 ErrorKind::MissingProgram => 8,
                 ErrorKind::Interrupted => crate::interrupt::EXIT_CODE,
                 ErrorKind::Other => 1,
@@ -84,6 +89,7 @@ impl Failure {
             Self::File { .. } => 6,
             Self::Lint { .. } => 3,
             Self::Container(code) => u8::try_from(*code).unwrap_or(1),
+            Self::Shell(_) => 5,
             Self::Environment(_) | Self::Output(_) => 1,
         }
     }

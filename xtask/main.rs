@@ -30,6 +30,7 @@ fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Lint(arguments) => commands::lint::lint(&arguments),
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Sbom(arguments) => commands::sbom::sbom(&arguments),
+        Command::Shell(arguments) => commands::shell::shell(&arguments),
         Command::Store(command) => commands::store::store(&command),
         Command::Forward(_) => unreachable!("it is carried out before signals are looked after"),
     }

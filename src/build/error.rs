@@ -52,6 +52,16 @@ pub enum BuildError {
         /// The build root.
         root: String,
     },
+    /// A step was named that a component does not have.
+    #[error("recipes/{component}/recipe.yaml has no step '{step}'; it has: {}", known.join(", "))]
+    NoStep {
+        /// The component.
+        component: ComponentName,
+        /// The name.
+        step: String,
+        /// The steps there are, in order.
+        known: Vec<String>,
+    },
     /// A package's parts do not fit together, or cannot be packed.
     #[error(transparent)]
     Package(#[from] Box<PackageError>),
@@ -64,6 +74,14 @@ pub enum BuildError {
     /// A source is an archive that is damaged or hostile.
     #[error(transparent)]
     Unpack(Box<UnpackError>),
+    /// A component's source is such an archive.
+    #[error("the source '{name}' cannot be used: {error}")]
+    Source {
+        /// What it is called at its first location.
+        name: String,
+        /// What is wrong with it.
+        error: Box<UnpackError>,
+    },
     /// This workspace's own sources cannot be used.
     #[error(transparent)]
     Workspace(#[from] Box<WorkspaceError>),
@@ -97,6 +115,16 @@ pub enum BuildError {
     /// A recipe was not changed to another version.
     #[error(transparent)]
     Upkeep(Box<crate::upkeep::UpkeepError>),
+    /// Docker runs the steps, and does not answer or refuses.
+    #[error("Docker at {host}, {doing}: {message}")]
+    Docker {
+        /// The daemon's address.
+        host: String,
+        /// What was being done.
+        doing: String,
+        /// What the daemon said, or what to do.
+        message: String,
+    },
     /// A program that the builder calls failed.
     #[error("{what} failed: {message}")]
     Environment {
@@ -169,6 +197,8 @@ pub enum ErrorKind {
     Step,
     /// The store cannot be written (6).
     Store,
+    /// Docker does not answer, or refuses (7).
+    Docker,
     /// A program that is needed is not installed (8).
     MissingProgram,
     /// The caller asked for an end; what is done is kept (130).
@@ -184,6 +214,7 @@ impl BuildError {
             Self::Definition(_)
             | Self::UnknownRoot { .. }
             | Self::NoTool { .. }
+            | Self::NoStep { .. }
             | Self::Workspace(_)
             | Self::Layout(_) => ErrorKind::Definition,
             Self::Package(error) if matches!(**error, PackageError::Definition { .. }) => {
@@ -191,12 +222,17 @@ impl BuildError {
             }
             Self::Fetch(FetchError::Cancelled) => ErrorKind::Interrupted,
             Self::Package(error) if matches!(**error, PackageError::Checks { .. }) => ErrorKind::Step,
-            Self::Offline { .. } | Self::Fetch(_) | Self::Unpack(_) | Self::Root { .. } => ErrorKind::Fetch,
+            Self::Offline { .. }
+            | Self::Fetch(_)
+            | Self::Unpack(_)
+            | Self::Source { .. }
+            | Self::Root { .. } => ErrorKind::Fetch,
             Self::Components(failures) => {
                 failures.failed.iter().map(|failure| failure.cause.kind()).min().unwrap_or(ErrorKind::Other)
             }
             Self::Upkeep(error) => error.kind(),
             Self::Store(_) => ErrorKind::Store,
+            Self::Docker { .. } => ErrorKind::Docker,
             Self::MissingProgram { .. } => ErrorKind::MissingProgram,
             Self::Environment { .. } | Self::Package(_) | Self::Attest(_) | Self::NoLog(_) => {
                 ErrorKind::Other
@@ -275,6 +311,8 @@ impl FailureCause {
 /// A step that ended badly, and what it said last.
 #[derive(Debug)]
 pub struct StepFailure {
+    /// The component.
+    pub component: ComponentName,
     /// The step's name.
     pub step: String,
     /// How it ended, such as `ended with exit status 2`.
@@ -303,6 +341,7 @@ impl fmt::Display for StepFailure {
             writeln!(f, "hint: {hint}")?;
         }
         writeln!(f, "its log: {}", self.log.display())?;
-        write!(f, "its build folder, kept until the next run: {}", self.work.display())
+        writeln!(f, "its build folder, kept until the next run: {}", self.work.display())?;
+        write!(f, "a shell there: cargo xtask shell {}", self.component)
     }
 }

@@ -34,6 +34,7 @@
 //! logs/<component>/<action key>.log  what the steps wrote, with a heading for each
 //! builds/<time>.json                 when each component and step of a build began and ended
 //! work/                              what is being made; removed by the next builder
+//! shells/<component>-<process>/      what someone looks at in a shell
 //! ```
 //!
 //! Never: prints, prompts, reads the environment or the home folder; runs a build step with a network; puts anything into
@@ -68,8 +69,8 @@ pub mod why;
 pub use cancel::Cancel;
 pub use error::{BuildError, ErrorKind};
 pub use operation::{
-    BuiltComponent, Fetched, Reason, Rebuild, Vendored, build_components, build_packages, fetch_sources,
-    vendor, why_rebuild,
+    BuiltComponent, Fetched, Reason, Rebuild, Shell, Vendored, build_components, build_packages,
+    fetch_sources, open_shell, vendor, why_rebuild,
 };
 pub use package::BuiltPackage;
 pub use report::{Event, Reporter};

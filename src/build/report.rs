@@ -90,6 +90,11 @@ pub enum Progress {
     },
     /// Its steps are over; what they made is checked and put into the store.
     Collecting,
+    /// Everything before this step is done, and no more is wanted.
+    Prepared {
+        /// The step's name.
+        step: String,
+    },
     /// It is built.
     Finished,
     /// It could not be built.

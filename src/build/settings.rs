@@ -7,6 +7,7 @@ use medic_model::Arch;
 
 use crate::cancel::Cancel;
 use crate::fetch::Access;
+use crate::sandbox::RunnerKind;
 
 /// What a build is told from outside: the library reads no environment itself.
 #[derive(Debug, Clone)]
@@ -29,6 +30,10 @@ pub struct Settings {
     pub access: Access,
     /// The commit that the workspace is at, for the provenance of packages, as far as the caller knows one.
     pub revision: Option<String>,
+    /// What runs build steps.
+    pub runner: RunnerKind,
+    /// The Docker daemon's address, for [`RunnerKind::Docker`]; none is its usual socket.
+    pub docker_host: Option<String>,
     /// How this program was called, for another builder that must wait.
     pub command_line: String,
     /// Ends what is fetched when it is asked to.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{DocumentError, from_yaml, unique_map};
 use crate::{
-    ByteSize, ComponentName, Cpe, Date, Exception, PackageName, Purl, RelPath, Sha256, Sha512, Version,
+    ByteSize, ComponentName, Cpe, Date, Exception, PackageName, Purl, RelPath, Sha256, Sha512, Span, Version,
 };
 
 /// How one component is built. Values reach a step as environment variables only.
@@ -71,6 +71,9 @@ pub struct Recipe {
     /// What the checks find and is meant. No input of the action key: a change of it rebuilds nothing.
     #[serde(default)]
     pub exceptions: Vec<Exception>,
+    /// How long each step may take, where an hour is not right. It cannot influence a result, so it is no part of one's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_limit: Option<Span>,
 }
 
 fn default_root() -> String {

@@ -1,5 +1,6 @@
 //! `build-image`: from recipes to an image, to every place that was asked for.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -26,6 +27,8 @@ pub struct BuiltImage {
     pub archive: PathBuf,
     /// Whether anything was done: compiled, packed, assembled or written.
     pub fresh: bool,
+    /// What kept build steps apart from the machine: each way once.
+    pub isolation: BTreeSet<String>,
 }
 
 /// What became of the outputs.
@@ -53,7 +56,8 @@ pub fn build(context: &Context, name: &ImageName) -> Result<BuiltImage, Failure>
         context.environment.workspace.join(format!("target/images/{name}-{}.oci.tar", context.arch));
     let written = image.write_archive(&archive)?;
     let fresh = built || image.fresh || !written.unchanged;
-    Ok(BuiltImage { image, archive, fresh })
+    let isolation = packages.into_iter().flat_map(|package| package.isolation).collect();
+    Ok(BuiltImage { image, archive, fresh, isolation })
 }
 
 fn assembled(
@@ -113,6 +117,9 @@ pub fn build_image(arguments: &BuildImage) -> Result<(), Failure> {
     let state = if fresh { "built" } else { "up to date, nothing was done" };
     text.push_str(&format!("{} {} ({}): {state}\n", built.image.name, built.image.version, context.arch));
     text.push_str(&format!("  {}\n", built.image.manifest.digest.oci()));
+    for isolation in &built.isolation {
+        text.push_str(&format!("  built in {isolation}\n"));
+    }
     for line in &done.lines {
         text.push_str(&format!("  {line}\n"));
     }
@@ -168,6 +175,7 @@ fn json(context: &Context, built: &BuiltImage, done: &Done, fresh: bool) -> serd
         "digest": built.image.manifest.digest.oci(),
         "archive": built.archive,
         "fresh": fresh,
+        "isolation": built.isolation,
         "compressed_size": table.compressed,
         "layers": table.rows,
     });

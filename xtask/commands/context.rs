@@ -6,9 +6,10 @@ use std::time::SystemTime;
 
 use medic_build::definitions::Definitions;
 use medic_build::fetch::{self, Access, Mirror};
+use medic_build::sandbox::{self, Runner};
 use medic_build::{
-    BuildError, BuiltComponent, BuiltPackage, Fetched, Rebuild, Settings, Vendored, build_components,
-    build_packages, fetch_sources, upkeep, vendor, why_rebuild,
+    BuildError, BuiltComponent, BuiltPackage, Fetched, Rebuild, Settings, Shell, Vendored, build_components,
+    build_packages, fetch_sources, open_shell, upkeep, vendor, why_rebuild,
 };
 use medic_model::image::ImageDefinition;
 use medic_model::{Arch, ComponentName, ImageName, PackageName, Version};
@@ -57,6 +58,8 @@ impl Context {
             offline: options.offline,
             access: access(&environment, options.offline)?,
             revision: None,
+            runner: options.runner,
+            docker_host: environment.docker_host.clone(),
             command_line: command_line(),
             cancel: crate::interrupt::cancel(),
             started: SystemTime::now(),
@@ -105,6 +108,16 @@ impl Context {
     /// Copies them to a folder as well.
     pub fn vendor(&self, names: &[ComponentName], folder: &Path) -> Result<Vec<Vendored>, Failure> {
         Ok(vendor(&self.settings, names, folder, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Opens a sandbox at a step of a component; with what runs programs in it.
+    pub fn shell(
+        &self,
+        component: &ComponentName,
+        step: Option<&str>,
+    ) -> Result<(Shell, Box<dyn Runner>), Failure> {
+        let shell = open_shell(&self.settings, component, step, &BuildProgress::new(&*self.screen))?;
+        Ok((shell, sandbox::runner(&self.settings)))
     }
 
     /// A path as people like to read it: relative to the folder they are in where it is below it.

@@ -39,6 +39,7 @@ impl Tally {
     fn note(&mut self, progress: &Progress) {
         match progress {
             Progress::Started { .. } => self.running += 1,
+            Progress::Prepared { .. } => self.running = self.running.saturating_sub(1),
             Progress::Finished => {
                 self.running = self.running.saturating_sub(1);
                 self.built += 1;
@@ -104,6 +105,9 @@ impl<'a> BuildProgress<'a> {
             }
             Progress::Collecting => self.screen.task(&key, &format!("{name} {version}: keeping the result")),
             Progress::Finished => done(&format!("{name} {version}: built{} {count}", self.seconds(&key))),
+            Progress::Prepared { step } => {
+                done(&format!("{name} {version}: prepared for {step}{}", self.seconds(&key)));
+            }
             Progress::Failed => done(&format!("{name} {version}: FAILED{}", self.seconds(&key))),
             Progress::Skipped { because } => {
                 done(&format!("{name} {version}: not tried, as it needs {because}"));

@@ -4,8 +4,9 @@ mod failure;
 mod output;
 mod plan;
 mod sources;
+mod stopped;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use medic_model::recipe::Recipe;
@@ -23,6 +24,7 @@ use crate::store::{ComponentRecord, FORMAT, Store, StoreError, make_folder};
 use crate::toolchain::Toolchain;
 
 pub use sources::{ResolvedSource, file_name, resolve};
+pub use stopped::Stopped;
 
 /// Everything that building a component takes.
 #[derive(Debug)]
@@ -121,22 +123,70 @@ impl Build<'_> {
         self.prepare(&bench, store)?;
         let steps = plan::steps(&self);
         for (index, step) in steps.iter().enumerate() {
-            let (number, of, name, jobs) = (index + 1, steps.len(), step.name.clone(), self.jobs.share());
-            self.report(reporter, Progress::Step { number, of, name, jobs });
-            self.run_step(
-                &bench,
-                &plan::sandbox(&self, &bench, number, step, jobs),
-                number,
-                step,
-                runner,
-                log,
-            )?;
+            let sandbox = self.begin_step(&bench, (index + 1, steps.len()), step, reporter, log)?;
+            if let Err(failed) = self.run_step(step, &sandbox, &bench, runner, log) {
+                // The failure itself is what matters.
+                let _ = Stopped::new(&self, step, true, sandbox).keep(store, &bench.work);
+                return Err(failed);
+            }
         }
         self.report(reporter, Progress::Collecting);
-        self.check(&bench, log)?;
-        let staged = output::collect(&bench.out, self.recipe)
-            .map_err(|error| failure::of_output(error, log.path(), &bench.work))?;
-        self.keep(store, key, &staged, start)
+        let collected = self.check(&bench, log).and_then(|()| {
+            output::collect(&bench.out, self.recipe)
+                .map_err(|error| failure::of_output(&self.recipe.name, error, log.path(), &bench.work))
+        });
+        if let (Err(_), Some(last)) = (&collected, steps.last()) {
+            let at = plan::Step { name: failure::CHECK.to_owned(), ..last.clone() };
+            let sandbox = plan::sandbox(&self, &bench, steps.len(), &at, self.jobs.share());
+            let mut stopped = Stopped::new(&self, &at, true, sandbox);
+            stopped.command.clear();
+            let _ = stopped.keep(store, &bench.work);
+        }
+        self.keep(store, key, &collected?, start, runner.isolation())
+    }
+
+    /// Builds it in `folder` as far as the step named `until`, or else the recipe's first, which is prepared and not run; a
+    /// step before it that fails is where it stops, then.
+    ///
+    /// # Errors
+    /// There is no such step; the sources; the disk.
+    pub fn run_until(
+        &self,
+        until: Option<&str>,
+        folder: &Path,
+        store: &Store,
+        runner: &dyn Runner,
+        reporter: &dyn Reporter,
+    ) -> Result<Stopped, FailureCause> {
+        let steps = plan::steps(self);
+        let is_last = |step: &plan::Step| until.map_or(step.first_of_recipe, |name| name == step.name);
+        let Some(last) = steps.iter().position(is_last) else {
+            return Err(FailureCause::from(BuildError::NoStep {
+                component: self.recipe.name.clone(),
+                step: until.unwrap_or_default().to_owned(),
+                known: steps.into_iter().map(|step| step.name).collect(),
+            }));
+        };
+        let bench = Bench::new(folder.to_owned());
+        let mut log = Log::create(&folder.join("log"))?;
+        self.report(reporter, Progress::Started { log: log.path().to_owned(), key: self.inputs.key() });
+        self.prepare(&bench, store)?;
+        for (index, step) in steps.iter().enumerate() {
+            let sandbox = self.begin_step(&bench, (index + 1, steps.len()), step, reporter, &mut log)?;
+            if index == last {
+                self.report(reporter, Progress::Prepared { step: step.name.clone() });
+                return Ok(Stopped::new(self, step, false, sandbox));
+            }
+            match self.run_step(step, &sandbox, &bench, runner, &log) {
+                Ok(()) => {}
+                Err(FailureCause::Step(_)) => {
+                    self.report(reporter, Progress::Failed);
+                    return Ok(Stopped::new(self, step, true, sandbox));
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        unreachable!("the last step is one of the steps")
     }
 
     /// Whatever is wrong with what the steps made, all of it at once.
@@ -165,6 +215,7 @@ impl Build<'_> {
         key: Sha256,
         staged: &output::Staged,
         start: Instant,
+        isolation: String,
     ) -> Result<ComponentRecord, FailureCause> {
         let record = ComponentRecord {
             format: FORMAT,
@@ -173,6 +224,7 @@ impl Build<'_> {
             tree: staged.digest.sha256,
             size: staged.digest.size,
             milliseconds: u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+            isolation: Some(isolation),
         };
         store.keep_result(&record, &staged.folder)?;
         Ok(record)
@@ -200,26 +252,39 @@ impl Build<'_> {
         Ok(())
     }
 
-    fn run_step(
+    /// Lays everything out as the step finds it; the sandbox that it is to run in. `place` is its number, and how many there are.
+    fn begin_step(
         &self,
         bench: &Bench,
-        sandbox: &SandboxPlan,
-        number: usize,
+        place: (usize, usize),
         step: &plan::Step,
-        runner: &dyn Runner,
+        reporter: &dyn Reporter,
         log: &mut Log,
-    ) -> Result<(), FailureCause> {
+    ) -> Result<SandboxPlan, StoreError> {
+        let ((number, of), name, jobs) = (place, step.name.clone(), self.jobs.share());
+        self.report(reporter, Progress::Step { number, of, name, jobs });
         let script = bench.steps.join(step.file_name(number));
         std::fs::write(&script, &step.script).map_err(StoreError::from_io("write", &script))?;
         log.heading(&step.name)?;
         if step.first_of_recipe {
             sources::settle(&bench.source, self.recipe.released.epoch())?;
         }
+        Ok(plan::sandbox(self, bench, number, step, jobs))
+    }
+
+    fn run_step(
+        &self,
+        step: &plan::Step,
+        sandbox: &SandboxPlan,
+        bench: &Bench,
+        runner: &dyn Runner,
+        log: &Log,
+    ) -> Result<(), FailureCause> {
         let ending = runner.run(sandbox, log.file())?;
         if ending.is_success() {
             return Ok(());
         }
-        Err(failure::of_step(&step.name, ending, log.path(), &bench.work))
+        Err(failure::of_step(&self.recipe.name, &step.name, ending, log.path(), &bench.work))
     }
 
     fn report(&self, reporter: &dyn Reporter, progress: Progress) {

@@ -1,7 +1,7 @@
 //! What is run for a component, and in which sandboxes. Pure.
 
-use medic_model::RelPath;
 use medic_model::recipe::Recipe;
+use medic_model::{RelPath, Span};
 
 use super::{Bench, Build};
 use crate::sandbox::{Limits, Mount, SandboxPlan};
@@ -88,7 +88,7 @@ pub fn sandbox(build: &Build<'_>, bench: &Bench, number: usize, step: &Step, job
     environment.insert("JOBS".to_owned(), jobs.to_string());
     let shell = ["/bin/sh".to_owned(), "-eu".to_owned(), format!("/steps/{}", step.file_name(number))];
     SandboxPlan {
-        root: build.root.tree.clone(),
+        root: build.root.clone(),
         mounts,
         environment,
         folder: "/build/src".to_owned(),
@@ -97,10 +97,14 @@ pub fn sandbox(build: &Build<'_>, bench: &Bench, number: usize, step: &Step, job
     }
 }
 
-/// What a recipe's steps may use: as much memory as it says that they need.
+/// What a recipe's steps may use: as much memory and time as it says that they need.
 fn limits(recipe: &Recipe) -> Limits {
-    let limits = Limits::default();
-    Limits { memory: recipe.memory.map_or(limits.memory, |memory| memory.0), ..limits }
+    let usual = Limits::default();
+    Limits {
+        memory: recipe.memory.map_or(usual.memory, |memory| memory.0),
+        time: recipe.time_limit.map_or(usual.time, Span::duration),
+        ..usual
+    }
 }
 
 #[cfg(test)]
@@ -185,5 +189,7 @@ test: bin/nginx -V
         assert!(!compile.mounts.iter().any(|mount| mount.guest == "/build/out"));
         assert_eq!(plan(5).mounts.last(), Some(&Mount::read_only("/work/build/out", "/build/out")));
         assert_eq!(plan(0).arguments[3], "/patches/first.patch");
+        assert_eq!(limits("90s".parse().ok()).time.as_secs(), 90);
+        assert_eq!(limits(None), Limits::default());
     }
 }

@@ -107,6 +107,7 @@ impl<'a> Context<'a> {
             tree: self.store.layout().tree(&done.record.tree),
             digest: done.record.tree,
             fresh: done.fresh,
+            isolation: done.record.isolation.clone(),
         }
     }
 }

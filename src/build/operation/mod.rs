@@ -5,6 +5,7 @@ mod expected;
 mod inputs;
 mod packages;
 mod rebuild;
+mod shell;
 mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +19,7 @@ use crate::error::{BuildError, ComponentFailure, FailureCause, Failures};
 use crate::graph::Graph;
 use crate::package::BuiltPackage;
 use crate::report::{Event, Progress, Reporter};
-use crate::sandbox::{Bubblewrap, Runner};
+use crate::sandbox::{self, Runner};
 use crate::schedule::{self, Budget, Jobs, Outcome, Plan};
 use crate::settings::Settings;
 use crate::store::ComponentRecord;
@@ -28,6 +29,7 @@ use crate::toolchain::Toolchain;
 use context::Context;
 pub(crate) use expected::measured;
 pub use rebuild::{Reason, Rebuild, why_rebuild};
+pub use shell::{Shell, open_shell};
 pub use sources::{Fetched, Vendored, fetch_sources, vendor};
 
 /// A component that is in the store.
@@ -45,6 +47,8 @@ pub struct BuiltComponent {
     pub digest: Sha256,
     /// Whether it was built now; else it was in the store.
     pub fresh: bool,
+    /// What kept its steps apart from the machine, where that is known.
+    pub isolation: Option<String>,
 }
 
 /// What the builder works with that a test wants to be another: the machine's own sandbox and Debian roots, unless said
@@ -57,7 +61,12 @@ pub(crate) struct Machine<'a> {
     pub root: Option<PathBuf>,
 }
 
-const OWN: Machine<'static> = Machine { runner: &Bubblewrap, root: None };
+impl<'a> Machine<'a> {
+    /// The machine's own build roots, and this runner.
+    pub fn own(runner: &'a dyn Runner) -> Self {
+        Self { runner, root: None }
+    }
+}
 
 /// Builds packages, and all components that they take; what is in the store already is not built again. In the order of
 /// `names`.
@@ -69,7 +78,7 @@ pub fn build_packages(
     names: &[PackageName],
     reporter: &dyn Reporter,
 ) -> Result<Vec<BuiltPackage>, BuildError> {
-    build_packages_on(&OWN, settings, names, reporter)
+    build_packages_on(&Machine::own(&*sandbox::runner(settings)), settings, names, reporter)
 }
 
 pub(crate) fn build_packages_on(
@@ -94,7 +103,7 @@ pub fn build_components(
     names: &[ComponentName],
     reporter: &dyn Reporter,
 ) -> Result<Vec<BuiltComponent>, BuildError> {
-    build_components_on(&OWN, settings, names, reporter)
+    build_components_on(&Machine::own(&*sandbox::runner(settings)), settings, names, reporter)
 }
 
 pub(crate) fn build_components_on(
@@ -213,6 +222,7 @@ fn make_ready(
     open: &[&ComponentName],
     first: &ComponentName,
 ) -> Result<Toolchain, BuildError> {
+    context.machine.runner.ready()?;
     for name in open {
         context.check_tools(name)?;
     }

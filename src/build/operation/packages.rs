@@ -1,5 +1,7 @@
 //! From components to packages.
 
+use std::collections::BTreeSet;
+
 use medic_model::PackageName;
 use medic_model::package::PackageDefinition;
 use medic_model::recipe::FileSource;
@@ -69,7 +71,11 @@ fn pack_one(
     let store = &context.store;
     let fetch = |wanted: &[&FileSource]| context.fetch_files(&absent(wanted, store.layout().root()));
     let evidence = evidence(context, &source, results, &fetch);
-    let built = pack(&source, &evidence, store, context.reporter)?;
+    let mut built = pack(&source, &evidence, store, context.reporter)?;
+    let parts = source.components.iter().chain(&source.linked);
+    let isolation: BTreeSet<_> =
+        parts.filter_map(|part| results[&part.recipe.name].record.isolation.clone()).collect();
+    built.isolation = isolation.into_iter().collect();
     context.reporter.report(Event::Packed {
         name: package.name.clone(),
         version: built.manifest.version.clone(),

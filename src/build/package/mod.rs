@@ -46,6 +46,8 @@ pub struct BuiltPackage {
     pub documents: Documents,
     /// Whether it was packed now; else it was in the store.
     pub fresh: bool,
+    /// What kept the steps of its components apart from the machine: each way once, where it is known.
+    pub isolation: Vec<String>,
 }
 
 /// Why a package cannot be packed.
@@ -177,7 +179,15 @@ pub fn pack(
         let archived = Archived { manifest: &manifest, sha256, own: digests.places(source), tree: &tree };
         let documents = attest::keep(source, &archived, evidence, &place, store, reporter)?;
         let archive = place.join(manifest.archive_name());
-        return Ok(BuiltPackage { manifest, archive, sha256, size, documents, fresh: false });
+        return Ok(BuiltPackage {
+            manifest,
+            archive,
+            sha256,
+            size,
+            documents,
+            fresh: false,
+            isolation: Vec::new(),
+        });
     }
     let parts = tree::parts(source, own)?;
     checked::check(source, &parts)?;
@@ -199,7 +209,8 @@ pub fn pack(
     store.keep_folder(&work, &place)?;
     let archive = place.join(manifest.archive_name());
     let documents = Documents::in_folder(&place, &manifest);
-    Ok(BuiltPackage { manifest, archive, sha256, size: packed.size, documents, fresh: true })
+    let (size, isolation) = (packed.size, Vec::new());
+    Ok(BuiltPackage { manifest, archive, sha256, size, documents, fresh: true, isolation })
 }
 
 /// The digests of a package's own files.

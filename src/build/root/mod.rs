@@ -29,7 +29,8 @@ const RECORD: &str = "root.json";
 const TREE: &str = "tree";
 
 /// A build root that is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Root {
     /// Its folder, to be seen at `/`.
     pub tree: PathBuf,

@@ -96,6 +96,12 @@ impl Layout {
         self.root.join("work")
     }
 
+    /// What people look at in a shell. A folder in it is named after a component and the process that has it open; a builder
+    /// that starts removes those of processes that are gone.
+    pub fn shells(&self) -> PathBuf {
+        self.root.join("shells")
+    }
+
     /// The folders that are always there.
     pub(super) fn folders(&self) -> [PathBuf; 7] {
         let logs = self.root.join("logs");

@@ -8,6 +8,7 @@ mod error;
 mod layout;
 mod lock;
 mod record;
+mod shells;
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -36,6 +37,19 @@ impl Store {
     /// # Errors
     /// The folder cannot be made or written.
     pub fn open(root: &Path, command_line: &str, reporter: &dyn Reporter) -> Result<Self, StoreError> {
+        Self::open_keeping(root, command_line, reporter, &[])
+    }
+
+    /// As [`Store::open`], but leaves these of `work/` as another builder left them.
+    ///
+    /// # Errors
+    /// The folder cannot be made or written.
+    pub fn open_keeping(
+        root: &Path,
+        command_line: &str,
+        reporter: &dyn Reporter,
+        kept: &[&str],
+    ) -> Result<Self, StoreError> {
         let layout = Layout::new(root);
         make_folder(root)?;
         let lock = lock::take(&layout.lock(), command_line, reporter)?;
@@ -43,7 +57,7 @@ impl Store {
         for folder in store.layout.folders() {
             make_folder(&folder)?;
         }
-        store.remove_leftovers()?;
+        store.remove_leftovers(kept)?;
         Ok(store)
     }
 
@@ -121,11 +135,12 @@ impl Store {
     }
 
     /// What killed builders left: their work, and files they were about to rename.
-    fn remove_leftovers(&self) -> Result<(), StoreError> {
+    fn remove_leftovers(&self, kept: &[&str]) -> Result<(), StoreError> {
         let work = self.layout.work();
-        for entry in list(&work)? {
+        for entry in list(&work)?.iter().filter(|entry| !kept.iter().any(|kept| *kept == entry.as_os_str())) {
             remove_all(&work.join(entry))?;
         }
+        self.remove_dead_shells()?;
         let results = self.layout.results();
         for name in list(&results)?.into_iter().filter(|name| name.to_string_lossy().ends_with(".new")) {
             remove_all(&results.join(name))?;

@@ -127,6 +127,8 @@ impl Seen {
                     one.collected = true;
                 }
             }
+            // Of a shell, whose preparation is not recorded.
+            Progress::Prepared { .. } => {}
             Progress::Finished => self.end(name, State::Built, now),
             Progress::Failed => self.end(name, State::Failed, now),
             Progress::Skipped { because } => {

@@ -8,6 +8,7 @@ use medic_model::Arch;
 
 use super::*;
 use crate::fetch::{Access, Mirror, Programs, Proxy};
+use crate::sandbox::{Bubblewrap, RunnerKind};
 
 /// A workspace and a store of their own, and what was reported.
 pub struct Fixture {
@@ -177,6 +178,8 @@ impl Fixture {
                 user_agent: "test".to_owned(),
             },
             revision: None,
+            runner: RunnerKind::default(),
+            docker_host: None,
             command_line: "the test".to_owned(),
             cancel: crate::Cancel::new(),
             started: std::time::SystemTime::now(),
