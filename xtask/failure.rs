@@ -39,6 +39,9 @@ pub enum Failure {
     /// The container ended with this code.
     #[error("the container ended with exit code {0}")]
     Container(i32),
+    /// The store held something damaged; it has been removed.
+    #[error("{0} damaged objects were removed from the store: the next build makes them again")]
+    DamagedStore(usize),
     /// The result could not be written to standard output.
     #[error("standard output cannot be written: {0}")]
     Output(#[from] std::io::Error),
@@ -60,6 +63,7 @@ impl Failure {
             Self::Run(RunError::NoBubblewrap) => 8,
             Self::Run(RunError::Docker(_)) => 7,
             Self::Run(_) => 1,
+            Self::DamagedStore(_) => 6,
             Self::Docker(_) | Self::NoDaemon(_) => 7,
             Self::Usage(_) => 2,
             Self::Container(code) => u8::try_from(*code).unwrap_or(1),
@@ -156,7 +160,12 @@ mod tests {
     #[test]
     fn exit_codes_are_documented() {
         let documented = include_str!("../docs/exit-codes.md");
-        for failure in [Failure::Usage(String::new()), Failure::Environment(EnvironmentError::NoStore)] {
+        let failures = [
+            Failure::Usage(String::new()),
+            Failure::DamagedStore(1),
+            Failure::Environment(EnvironmentError::NoStore),
+        ];
+        for failure in failures {
             assert!(documented.contains(&format!("| {} |", failure.exit_code())));
         }
     }

@@ -23,6 +23,8 @@ fn carry_out(command: Command) -> Result<(), Failure> {
         Command::WhyRebuild(arguments) => commands::why_rebuild::why_rebuild(&arguments),
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Store(command) => commands::store::store(&command),
+        Command::Gc(arguments) => commands::gc::gc(&arguments),
+        Command::Cache(command) => commands::cache::cache(&command),
         Command::Forward(_) => unreachable!("it is carried out before signals are looked after"),
     }
 }

@@ -86,6 +86,9 @@ pub enum BuildError {
         /// The Debian package that has it.
         package: &'static str,
     },
+    /// A key of the cache cannot be read or used.
+    #[error("the cache's key cannot be used: {0}")]
+    CacheKey(String),
     /// A program that the builder calls failed.
     #[error("{what} failed: {message}")]
     Environment {
@@ -182,7 +185,7 @@ impl BuildError {
             }
             Self::Store(_) => ErrorKind::Store,
             Self::MissingProgram { .. } => ErrorKind::MissingProgram,
-            Self::Environment { .. } | Self::Package(_) => ErrorKind::Other,
+            Self::Environment { .. } | Self::Package(_) | Self::CacheKey(_) => ErrorKind::Other,
         }
     }
 }

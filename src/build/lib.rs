@@ -10,7 +10,8 @@
 //! | [`sandbox`] | where steps run, as a plan, and what carries it out |
 //! | [`component`] | one component: sources laid out, steps run, result checked |
 //! | [`package`] | components, scripts and settings as an archive |
-//! | [`store`] | where all of it is kept |
+//! | [`store`] | where all of it is kept; what of it goes when room is made |
+//! | [`cache`] | results that another builder made and signed |
 //! | [`why`] | what differs between two builds' inputs |
 //! | [`operation`] | all of it, in one call |
 //!
@@ -18,6 +19,7 @@
 //!
 //! ```text
 //! lock                               who builds: one at a time
+//! in-use                             who uses what was built: many at a time, and nobody while something is removed
 //! sources/sha256/<digest>            fetched files
 //! partial/                           begun downloads
 //! results/<action key>.json          a component's result: its inputs, and the digest of its tree; written last
@@ -32,6 +34,7 @@
 //! Never: prints, prompts, reads the environment or the home folder; runs a build step with a network; puts anything into
 //! the store that is not whole; trusts a result by its name when its record is damaged; follows a link that a step made.
 
+pub mod cache;
 pub mod component;
 pub mod definitions;
 pub mod error;
@@ -51,10 +54,12 @@ pub mod store;
 pub mod toolchain;
 pub mod why;
 
+pub use cache::CacheSettings;
 pub use error::{BuildError, ErrorKind};
 pub use operation::{
-    BuiltComponent, Fetched, Reason, Rebuild, Vendored, build_components, build_packages, fetch_sources,
-    vendor, why_rebuild,
+    BuiltComponent, CurrentPackage, Fetched, Pushed, PushedResult, Reason, Rebuild, Survey, Vendored,
+    build_components, build_packages, discard_damaged, fetch_sources, push, survey, vendor, verify_store,
+    why_rebuild,
 };
 pub use package::BuiltPackage;
 pub use report::{Event, Reporter};

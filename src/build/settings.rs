@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use medic_model::Arch;
 
+use crate::cache::CacheSettings;
 use crate::fetch::Access;
 
 /// What a build is told from outside: the library reads no environment itself.
@@ -21,6 +22,8 @@ pub struct Settings {
     pub offline: bool,
     /// Where sources may be had.
     pub access: Access,
+    /// Where results of other builders may be had.
+    pub cache: Option<CacheSettings>,
     /// How this program was called, for another builder that must wait.
     pub command_line: String,
 }

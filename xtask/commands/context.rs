@@ -3,11 +3,14 @@
 use std::num::NonZero;
 use std::path::Path;
 
+use medic_build::cache::{SigningKey, trusted_keys};
 use medic_build::definitions::Definitions;
 use medic_build::fetch::{self, Access, Mirror};
+use medic_build::store::InUse;
+use medic_build::store::verify::Verified;
 use medic_build::{
-    BuildError, BuiltPackage, Fetched, Rebuild, Settings, Vendored, build_packages, fetch_sources, vendor,
-    why_rebuild,
+    BuildError, BuiltPackage, CacheSettings, Fetched, Pushed, Rebuild, Settings, Survey, Vendored,
+    build_packages, discard_damaged, fetch_sources, push, survey, vendor, verify_store, why_rebuild,
 };
 use medic_model::image::ImageDefinition;
 use medic_model::{Arch, ComponentName, ImageName, PackageName};
@@ -51,6 +54,7 @@ impl Context {
             jobs,
             offline: options.offline,
             access: access(&environment, options.offline)?,
+            cache: cache(&environment)?,
             command_line: command_line(),
         };
         let jobs = u32::try_from(jobs).ok().and_then(NonZero::new).unwrap_or(NonZero::<u32>::MIN);
@@ -82,11 +86,48 @@ impl Context {
         Ok(vendor(&self.settings, names, folder, &BuildProgress::new(&*self.screen))?)
     }
 
+    /// Keeps everything in the store for as long as the value lives, what was built before included.
+    pub fn use_store(&self) -> Result<InUse, Failure> {
+        let taken = InUse::take(&self.environment.store, &BuildProgress::new(&*self.screen));
+        Ok(taken.map_err(BuildError::from)?)
+    }
+
+    /// Removes those of the packages whose archives are damaged; says whether there were any.
+    pub fn discard_damaged(&self, packages: &[BuiltPackage]) -> Result<bool, Failure> {
+        let archives = packages.iter().map(|package| (package.archive.as_path(), &package.sha256));
+        Ok(discard_damaged(&self.settings, archives, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// What the store holds.
+    pub fn survey(&self) -> Result<Survey, Failure> {
+        Ok(survey(&self.settings, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Compares what the builder keeps in the store with its digests.
+    pub fn verify_store(&self) -> Result<Verified, Failure> {
+        Ok(verify_store(&self.settings, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Puts results into a cache.
+    pub fn push(
+        &self,
+        names: &[ComponentName],
+        folder: &Path,
+        signer: &SigningKey,
+    ) -> Result<Vec<Pushed>, Failure> {
+        Ok(push(&self.settings, names, folder, signer, &BuildProgress::new(&*self.screen))?)
+    }
+
     /// A path as people like to read it: relative to the folder they are in where it is below it.
     pub fn shown(&self, path: &Path) -> String {
         let here = std::env::current_dir().unwrap_or_default();
         path.strip_prefix(&here).unwrap_or(path).display().to_string()
     }
+}
+
+fn cache(environment: &Environment) -> Result<Option<CacheSettings>, Failure> {
+    let Some(place) = &environment.cache else { return Ok(None) };
+    Ok(CacheSettings::new(place, trusted_keys(&environment.cache_keys)?))
 }
 
 fn access(environment: &Environment, offline: bool) -> Result<Access, EnvironmentError> {

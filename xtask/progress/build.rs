@@ -39,6 +39,7 @@ impl<'a> BuildProgress<'a> {
         let done = |line: &str| self.screen.done(&key, Some(line));
         match progress {
             Progress::Stored => {}
+            Progress::Cached { from } => done(&format!("{name} {version}: from the cache {from}")),
             Progress::Started { .. } => self.start(&key, &format!("{name} {version}: preparing")),
             Progress::Step { number, of, name: step } => {
                 self.screen.task(&key, &format!("{name} {version}: {step} ({number} of {of})"));

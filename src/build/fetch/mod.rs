@@ -19,6 +19,7 @@ mod access;
 pub mod apt;
 pub mod cargo_lock;
 mod clients;
+mod document;
 mod error;
 mod event;
 mod hosts;
@@ -40,8 +41,10 @@ use std::sync::{Mutex, PoisonError};
 use medic_model::recipe::FileSource;
 
 pub use access::{Access, Limits, Mirror, Programs, Proxy};
+pub use document::Documents;
 pub use error::{Failure, FetchError, Reason};
 pub use event::Event;
+pub(crate) use plan::shown;
 pub use shelf::path_of;
 
 use job::{Job, Stop};

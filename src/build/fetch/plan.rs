@@ -58,7 +58,7 @@ impl Candidate {
 }
 
 /// An address without the user and password that it may hold.
-pub(super) fn shown(url: &str) -> String {
+pub(crate) fn shown(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) => {
             let end = rest.find('/').unwrap_or(rest.len());

@@ -19,13 +19,13 @@ use serde::{Deserialize, Serialize};
 use crate::component::ResolvedSource;
 use crate::error::BuildError;
 use crate::key::digest_of;
-use crate::report::Reporter;
+use crate::report::{Reporter, Silent};
 use crate::store::{Store, StoreError, is_full_beneath, read_record};
 
 /// Raised when packages come to be made differently of the same inputs.
 const FORMAT: u32 = 1;
 /// The record's name in a package's folder.
-const RECORD: &str = "package.json";
+pub(crate) const RECORD: &str = "package.json";
 
 /// A package that is in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,17 +134,34 @@ struct PackageKey<'a> {
     settings: Sha256,
 }
 
-/// The package: from the store, or packed now.
+/// A package that the store does not have: what packing it begins with.
+#[derive(Debug)]
+pub struct Unpacked {
+    own: tree::Own,
+    key: Sha256,
+}
+
+/// The package as the store has it; else what packing it begins with. No component's tree is read.
+///
+/// # Errors
+/// The definition does not fit the components and scripts.
+pub fn find(
+    source: &Source<'_>,
+    store: &Store,
+    reporter: &dyn Reporter,
+) -> Result<Result<BuiltPackage, Unpacked>, BuildError> {
+    let own = tree::own(source)?;
+    let key = key(source, &own)?;
+    Ok(stored(&store.layout().package(&key), &key, reporter).ok_or(Unpacked { own, key }))
+}
+
+/// Packs a package that [`find`] did not find.
 ///
 /// # Errors
 /// The definition does not fit the components and scripts; the disk.
-pub fn pack(source: &Source<'_>, store: &Store, reporter: &dyn Reporter) -> Result<BuiltPackage, BuildError> {
-    let own = tree::own(source)?;
-    let key = key(source, &own)?;
+pub fn pack(source: &Source<'_>, unpacked: Unpacked, store: &Store) -> Result<BuiltPackage, BuildError> {
+    let Unpacked { own, key } = unpacked;
     let place = store.layout().package(&key);
-    if let Some(built) = stored(&place, &key, reporter) {
-        return Ok(built);
-    }
     let tree = tree::whole(source, own)?;
     let manifest = manifest::manifest(source, &tree, key)?;
     let work = store.work_folder(&format!("package-{}", source.definition.name))?;
@@ -164,6 +181,15 @@ pub fn pack(source: &Source<'_>, store: &Store, reporter: &dyn Reporter) -> Resu
     store.keep_folder(&work, &place)?;
     let archive = place.join(manifest.archive_name());
     Ok(BuiltPackage { manifest, archive, sha256: packed.sha256, size: packed.size, fresh: true })
+}
+
+/// A package in the store, as its record in this folder tells; none when it cannot be read or speaks of another folder.
+pub(crate) fn recorded(folder: &Path) -> Option<BuiltPackage> {
+    let record: PackageRecord = read_record(&folder.join(RECORD), &Silent)?;
+    let its_own = folder.file_name().is_some_and(|name| *name == *record.key.to_string());
+    let archive = folder.join(record.manifest.archive_name());
+    let PackageRecord { format, manifest, sha256, size, .. } = record;
+    (its_own && format == FORMAT).then_some(BuiltPackage { manifest, archive, sha256, size, fresh: false })
 }
 
 /// The time of everything in the archive: that of the first component.

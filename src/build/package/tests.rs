@@ -47,7 +47,13 @@ fn packed(
         jobs: 2,
     };
     let store = Store::open(&folder.path().join("store"), "test", &Silent).expect("opened");
-    let twice = [(); 2].into_iter().map(|()| pack(&source, &store, &Silent)).collect();
+    let twice = [(); 2]
+        .into_iter()
+        .map(|()| match find(&source, &store, &Silent)? {
+            Ok(built) => Ok(built),
+            Err(unpacked) => pack(&source, unpacked, &store),
+        })
+        .collect();
     (folder, twice)
 }
 

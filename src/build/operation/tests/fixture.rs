@@ -7,6 +7,7 @@ use medic_archive::digest;
 use medic_model::Arch;
 
 use super::*;
+use crate::cache::CacheSettings;
 use crate::fetch::{Access, Mirror, Programs, Proxy};
 
 /// A workspace and a store of their own, and what was reported.
@@ -14,6 +15,7 @@ pub struct Fixture {
     folder: tempfile::TempDir,
     store: PathBuf,
     mirror: Mirror,
+    cache: Option<CacheSettings>,
     events: Mutex<Vec<Event>>,
 }
 
@@ -28,7 +30,7 @@ impl Fixture {
         let folder = tempfile::tempdir().expect("a folder");
         let store = folder.path().join("store");
         let mirror = Mirror::Directory(folder.path().join("mirror"));
-        let fixture = Self { folder, store, mirror, events: Mutex::default() };
+        let fixture = Self { folder, store, mirror, cache: None, events: Mutex::default() };
         fixture.write("workspace/recipes/toolchain/bin/cc", "#!/bin/sh\nexit 1\n");
         fixture.toolchain();
         fixture
@@ -43,6 +45,12 @@ impl Fixture {
     /// The same workspace with another mirror, and no other.
     pub fn with_mirror(mut self, mirror: Mirror) -> Self {
         self.mirror = mirror;
+        self
+    }
+
+    /// The same workspace with a cache of results.
+    pub fn with_cache(mut self, cache: CacheSettings) -> Self {
+        self.cache = Some(cache);
         self
     }
 
@@ -139,11 +147,11 @@ impl Fixture {
         &self.store
     }
 
-    fn machine(&self) -> Machine<'static> {
+    pub fn machine(&self) -> Machine<'static> {
         Machine { runner: &Bubblewrap, root: Some("/".into()) }
     }
 
-    fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         Settings {
             workspace: self.workspace(),
             store: self.store.clone(),
@@ -160,6 +168,7 @@ impl Fixture {
                 offline: true,
                 user_agent: "test".to_owned(),
             },
+            cache: self.cache.clone(),
             command_line: "the test".to_owned(),
         }
     }
