@@ -11,4 +11,5 @@ mod run;
 mod services;
 mod serving;
 mod stopping;
+mod store;
 mod volumes;

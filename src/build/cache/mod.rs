@@ -18,10 +18,12 @@ mod record;
 mod taken;
 mod write;
 
-use std::sync::OnceLock;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use medic_model::Sha256;
 use medic_repository::TrustedKey;
 
 pub use keys::{KeyPair, new_key, signing_key, trusted_keys};
@@ -67,6 +69,8 @@ pub(crate) struct Cache<'a> {
     access: &'a Access,
     documents: OnceLock<Documents<'a>>,
     off: AtomicBool,
+    /// The keys that it was asked for in this run: what it did not give then it does not give now.
+    asked: Mutex<BTreeSet<Sha256>>,
 }
 
 /// Why nothing was taken.
@@ -113,6 +117,7 @@ impl<'a> Cache<'a> {
             access: &settings.access,
             documents: OnceLock::new(),
             off: AtomicBool::new(false),
+            asked: Mutex::default(),
         }
     }
 
@@ -134,6 +139,9 @@ impl<'a> Cache<'a> {
         reporter: &dyn Reporter,
     ) -> Result<Option<(ComponentRecord, String)>, BuildError> {
         let Some(settings) = self.settings.filter(|_| self.is_there()) else { return Ok(None) };
+        if !self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(inputs.key()) {
+            return Ok(None);
+        }
         let name = name(&settings.place);
         let warn = |text: String| reporter.report(Event::Warning(text));
         match self.ask(settings, inputs, released, store, reporter) {

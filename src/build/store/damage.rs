@@ -74,9 +74,16 @@ impl Store {
         if !std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()) {
             return remove_all(path);
         }
-        let aside = self.layout.work().join("discarded");
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let aside = self.layout.work().join(format!("discarded-{name}"));
         remove_all(&aside)?;
-        std::fs::rename(path, &aside).map_err(StoreError::from_io("remove", path))?;
-        remove_all(&aside)
+        match std::fs::rename(path, &aside) {
+            // Two threads found the damage.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            renamed => {
+                renamed.map_err(StoreError::from_io("remove", path))?;
+                remove_all(&aside)
+            }
+        }
     }
 }

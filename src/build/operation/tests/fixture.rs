@@ -147,6 +147,11 @@ impl Fixture {
         &self.store
     }
 
+    /// Unless its cache is on the web: nothing else here is.
+    fn is_offline(&self) -> bool {
+        !self.cache.as_ref().is_some_and(|cache| matches!(cache.place, Mirror::Url(_)))
+    }
+
     pub fn machine(&self) -> Machine<'static> {
         Machine { runner: &Bubblewrap, root: Some("/".into()) }
     }
@@ -157,7 +162,7 @@ impl Fixture {
             store: self.store.clone(),
             arch: Arch::host().expect("one of ours"),
             jobs: 2,
-            offline: true,
+            offline: self.is_offline(),
             access: Access {
                 workspace: self.workspace(),
                 mirrors: vec![self.mirror.clone()],
@@ -165,7 +170,7 @@ impl Fixture {
                 cargo_home: None,
                 proxy: Proxy::None,
                 programs: Programs::default(),
-                offline: true,
+                offline: self.is_offline(),
                 user_agent: "test".to_owned(),
             },
             cache: self.cache.clone(),

@@ -1,6 +1,9 @@
 //! Real builds of small recipes: in the real sandbox, with this machine's own programs as the build root and a compiler that
 //! is none.
 
+mod caching;
+mod collecting;
+mod damage;
 mod failing;
 mod fixture;
 mod mirror;
