@@ -64,6 +64,12 @@ pub enum Command {
     /// The store, where everything fetched and built is kept
     #[command(subcommand)]
     Store(Store),
+    /// Make room in the store, without anything that a current image needs
+    #[command(after_help = crate::commands::gc::EXAMPLES)]
+    Gc(crate::commands::gc::Gc),
+    /// A cache of results, which other builders take instead of building
+    #[command(subcommand, after_help = crate::commands::cache::EXAMPLES)]
+    Cache(crate::commands::cache::Cache),
     /// Carry connections into a sandbox: a part of `run`
     #[command(name = FORWARD, hide = true)]
     Forward(Forward),
@@ -225,6 +231,8 @@ pub struct Run {
 pub enum Store {
     /// Show the store's folder
     Path,
+    /// Compare everything in it with its digest, and remove what is damaged: the next build makes it again
+    Verify(crate::commands::store::Verify),
 }
 
 /// `__forward`.

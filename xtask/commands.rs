@@ -4,6 +4,8 @@ pub mod build;
 pub mod build_image;
 pub mod build_package;
 pub mod bump;
+pub mod cache;
+pub mod gc;
 pub mod graph;
 pub mod lint;
 pub mod log;

@@ -60,6 +60,9 @@ pub enum Failure {
     /// What ran in a shell's sandbox was ended.
     #[error("the shell {0}")]
     Shell(Ending),
+    /// The store held something damaged; it has been removed.
+    #[error("{0} damaged objects were removed from the store: the next build makes them again")]
+    DamagedStore(usize),
     /// The result could not be written to standard output.
     #[error("standard output cannot be written: {0}")]
     Output(#[from] std::io::Error),
@@ -83,6 +86,7 @@ impl Failure {
             Self::Run(RunError::NoBubblewrap) => 8,
             Self::Run(RunError::Docker(_)) => 7,
             Self::Run(_) => 1,
+            Self::DamagedStore(_) => 6,
             Self::Docker(_) | Self::NoDaemon(_) => 7,
             Self::Usage(_) => 2,
             Self::Outdated(_) => 12,
@@ -183,11 +187,13 @@ mod tests {
     #[test]
     fn exit_codes_are_documented() {
         let documented = include_str!("../docs/exit-codes.md");
-        for failure in [
+        let failures = [
             Failure::Usage(String::new()),
+            Failure::DamagedStore(1),
             Failure::Outdated(String::new()),
             Failure::Environment(EnvironmentError::NoStore),
-        ] {
+        ];
+        for failure in failures {
             assert!(documented.contains(&format!("| {} |", failure.exit_code())));
         }
     }

@@ -32,6 +32,8 @@ fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Sbom(arguments) => commands::sbom::sbom(&arguments),
         Command::Shell(arguments) => commands::shell::shell(&arguments),
         Command::Store(command) => commands::store::store(&command),
+        Command::Gc(arguments) => commands::gc::gc(&arguments),
+        Command::Cache(command) => commands::cache::cache(&command),
         Command::Forward(_) => unreachable!("it is carried out before signals are looked after"),
     }
 }

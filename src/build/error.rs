@@ -125,6 +125,9 @@ pub enum BuildError {
         /// What the daemon said, or what to do.
         message: String,
     },
+    /// A key of the cache cannot be read or used.
+    #[error("the cache's key cannot be used: {0}")]
+    CacheKey(String),
     /// A program that the builder calls failed.
     #[error("{what} failed: {message}")]
     Environment {
@@ -234,9 +237,11 @@ impl BuildError {
             Self::Store(_) => ErrorKind::Store,
             Self::Docker { .. } => ErrorKind::Docker,
             Self::MissingProgram { .. } => ErrorKind::MissingProgram,
-            Self::Environment { .. } | Self::Package(_) | Self::Attest(_) | Self::NoLog(_) => {
-                ErrorKind::Other
-            }
+            Self::Environment { .. }
+            | Self::Package(_)
+            | Self::Attest(_)
+            | Self::CacheKey(_)
+            | Self::NoLog(_) => ErrorKind::Other,
         }
     }
 }

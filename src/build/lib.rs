@@ -14,7 +14,8 @@
 //! | [`lint`] | what is looked for in recipes, packages and images |
 //! | [`package`] | components, scripts and settings as an archive |
 //! | [`attest`] | an archive's SBOM and provenance |
-//! | [`store`] | where all of it is kept |
+//! | [`store`] | where all of it is kept; what of it goes when room is made |
+//! | [`cache`] | results that another builder made and signed |
 //! | [`why`] | what differs between two builds' inputs |
 //! | [`upkeep`] | newer versions: looked for, and put into a recipe |
 //! | [`operation`] | all of it, in one call |
@@ -23,6 +24,7 @@
 //!
 //! ```text
 //! lock                               who builds: one at a time
+//! in-use                             who uses what was built: many at a time, and nobody while something is removed
 //! sources/sha256/<digest>            fetched files
 //! partial/                           begun downloads
 //! results/<action key>.json          a component's result: its inputs, and the digest of its tree; written last
@@ -41,6 +43,7 @@
 //! the store that is not whole; trusts a result by its name when its record is damaged; follows a link that a step made.
 
 pub mod attest;
+pub mod cache;
 mod cancel;
 pub mod checks;
 pub mod component;
@@ -66,11 +69,13 @@ pub mod toolchain;
 pub mod upkeep;
 pub mod why;
 
+pub use cache::CacheSettings;
 pub use cancel::Cancel;
 pub use error::{BuildError, ErrorKind};
 pub use operation::{
-    BuiltComponent, Fetched, Reason, Rebuild, Shell, Vendored, build_components, build_packages,
-    fetch_sources, open_shell, vendor, why_rebuild,
+    BuiltComponent, CurrentPackage, Fetched, Pushed, PushedResult, Reason, Rebuild, Shell, Survey, Vendored,
+    build_components, build_packages, discard_damaged, fetch_sources, open_shell, push, survey, vendor,
+    verify_store, why_rebuild,
 };
 pub use package::BuiltPackage;
 pub use report::{Event, Reporter};

@@ -70,6 +70,11 @@ pub enum Preparation {
 pub enum Progress {
     /// Its result is in the store: nothing to do.
     Stored,
+    /// Its result came from the cache and is in the store now.
+    Cached {
+        /// The cache.
+        from: String,
+    },
     /// It is being built; what its steps write goes to the log.
     Started {
         /// The log.

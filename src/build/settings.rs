@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use medic_model::Arch;
 
+use crate::cache::CacheSettings;
 use crate::cancel::Cancel;
 use crate::fetch::Access;
 use crate::sandbox::RunnerKind;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub runner: RunnerKind,
     /// The Docker daemon's address, for [`RunnerKind::Docker`]; none is its usual socket.
     pub docker_host: Option<String>,
+    /// Where results of other builders may be had.
+    pub cache: Option<CacheSettings>,
     /// How this program was called, for another builder that must wait.
     pub command_line: String,
     /// Ends what is fetched when it is asked to.

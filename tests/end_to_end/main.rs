@@ -14,4 +14,5 @@ mod scheduling;
 mod services;
 mod serving;
 mod stopping;
+mod store;
 mod volumes;

@@ -4,12 +4,16 @@ use std::num::NonZero;
 use std::path::Path;
 use std::time::SystemTime;
 
+use medic_build::cache::{SigningKey, trusted_keys};
 use medic_build::definitions::Definitions;
 use medic_build::fetch::{self, Access, Mirror};
 use medic_build::sandbox::{self, Runner};
+use medic_build::store::InUse;
+use medic_build::store::verify::Verified;
 use medic_build::{
-    BuildError, BuiltComponent, BuiltPackage, Fetched, Rebuild, Settings, Shell, Vendored, build_components,
-    build_packages, fetch_sources, open_shell, upkeep, vendor, why_rebuild,
+    BuildError, BuiltComponent, BuiltPackage, CacheSettings, Fetched, Pushed, Rebuild, Settings, Shell,
+    Survey, Vendored, build_components, build_packages, discard_damaged, fetch_sources, open_shell, push,
+    survey, upkeep, vendor, verify_store, why_rebuild,
 };
 use medic_model::image::ImageDefinition;
 use medic_model::{Arch, ComponentName, ImageName, PackageName, Version};
@@ -60,6 +64,7 @@ impl Context {
             revision: None,
             runner: options.runner,
             docker_host: environment.docker_host.clone(),
+            cache: cache(&environment)?,
             command_line: command_line(),
             cancel: crate::interrupt::cancel(),
             started: SystemTime::now(),
@@ -120,11 +125,48 @@ impl Context {
         Ok((shell, sandbox::runner(&self.settings)))
     }
 
+    /// Keeps everything in the store for as long as the value lives, what was built before included.
+    pub fn use_store(&self) -> Result<InUse, Failure> {
+        let taken = InUse::take(&self.environment.store, &BuildProgress::new(&*self.screen));
+        Ok(taken.map_err(BuildError::from)?)
+    }
+
+    /// Removes those of the packages whose archives are damaged; says whether there were any.
+    pub fn discard_damaged(&self, packages: &[BuiltPackage]) -> Result<bool, Failure> {
+        let archives = packages.iter().map(|package| (package.archive.as_path(), &package.sha256));
+        Ok(discard_damaged(&self.settings, archives, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// What the store holds.
+    pub fn survey(&self) -> Result<Survey, Failure> {
+        Ok(survey(&self.settings, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Compares what the builder keeps in the store with its digests.
+    pub fn verify_store(&self) -> Result<Verified, Failure> {
+        Ok(verify_store(&self.settings, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Puts results into a cache.
+    pub fn push(
+        &self,
+        names: &[ComponentName],
+        folder: &Path,
+        signer: &SigningKey,
+    ) -> Result<Vec<Pushed>, Failure> {
+        Ok(push(&self.settings, names, folder, signer, &BuildProgress::new(&*self.screen))?)
+    }
+
     /// A path as people like to read it: relative to the folder they are in where it is below it.
     pub fn shown(&self, path: &Path) -> String {
         let here = std::env::current_dir().unwrap_or_default();
         path.strip_prefix(&here).unwrap_or(path).display().to_string()
     }
+}
+
+fn cache(environment: &Environment) -> Result<Option<CacheSettings>, Failure> {
+    let Some(place) = &environment.cache else { return Ok(None) };
+    Ok(CacheSettings::new(place, trusted_keys(&environment.cache_keys)?))
 }
 
 fn access(environment: &Environment, offline: bool) -> Result<Access, EnvironmentError> {

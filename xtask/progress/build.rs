@@ -50,7 +50,7 @@ impl Tally {
             }
             Progress::Skipped { .. } => self.settled += 1,
             Progress::Stored if self.stored > 0 => self.stored -= 1,
-            Progress::Stored => self.settled += 1,
+            Progress::Stored | Progress::Cached { .. } => self.settled += 1,
             Progress::Step { .. } | Progress::Collecting => {}
         }
     }
@@ -99,6 +99,7 @@ impl<'a> BuildProgress<'a> {
         let count = format!("({} of {})", tally.over(), tally.open);
         match progress {
             Progress::Stored => {}
+            Progress::Cached { from } => done(&format!("{name} {version}: from the cache {from}")),
             Progress::Started { .. } => self.start(&key, &format!("{name} {version}: preparing")),
             Progress::Step { number, of, name: step, .. } => {
                 self.screen.task(&key, &format!("{name} {version}: {step} ({number}/{of})"));

@@ -20,6 +20,7 @@ pub mod apt;
 pub mod ask;
 pub mod cargo_lock;
 mod clients;
+mod document;
 mod error;
 mod event;
 mod hosts;
@@ -32,7 +33,7 @@ mod shelf;
 pub mod workspace;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -41,6 +42,7 @@ use std::sync::{Mutex, PoisonError};
 use medic_model::recipe::FileSource;
 
 pub use access::{Access, Limits, Mirror, Programs, Proxy};
+pub use document::Documents;
 pub use error::{Failure, FetchError, Reason};
 pub use event::Event;
 pub(crate) use plan::shown;

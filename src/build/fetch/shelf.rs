@@ -46,7 +46,10 @@ impl Shelf {
     pub(super) fn verified(&self, want: &Want) -> Result<Stored, FetchError> {
         let path = self.path_of(&want.sha256);
         match digest::of_file(&path) {
-            Ok(found) if found.sha256 == want.sha256 => Ok(Stored::Right(found.size)),
+            Ok(found) if found.sha256 == want.sha256 => {
+                crate::store::touch(&path);
+                Ok(Stored::Right(found.size))
+            }
             Ok(_) => {
                 fs::remove_file(&path).map_err(|source| self.disk(&path, source))?;
                 Ok(Stored::Damaged(path))

@@ -115,7 +115,7 @@ fn with_key(layout: &Layout, digits: &str) -> Result<Vec<BuildLog>, StoreError> 
 }
 
 fn logs_of(layout: &Layout, component: &ComponentName) -> Result<Vec<BuildLog>, StoreError> {
-    let names = names(&layout.logs(component))?;
+    let names = names(&layout.logs_of(component))?;
     let keys = names.iter().filter_map(|name| name.strip_suffix(".log")?.parse().ok());
     // One that is gone by now, or cannot be read, is none.
     Ok(keys.filter_map(|key| one(layout, component, key).ok()).collect())

@@ -1,12 +1,15 @@
 //! Building components and packages: everything from the definitions to the archives, in one call.
 
+mod collect;
 mod context;
 mod expected;
 mod inputs;
 mod packages;
+mod push;
 mod rebuild;
 mod shell;
 mod sources;
+mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -17,6 +20,7 @@ use medic_model::{ComponentName, PackageName, Sha256, Version};
 use crate::component::Build;
 use crate::error::{BuildError, ComponentFailure, FailureCause, Failures};
 use crate::graph::Graph;
+use crate::key::KeyInputs;
 use crate::package::BuiltPackage;
 use crate::report::{Event, Progress, Reporter};
 use crate::sandbox::{self, Runner};
@@ -26,11 +30,14 @@ use crate::store::ComponentRecord;
 use crate::timeline::{self, Recorder};
 use crate::toolchain::Toolchain;
 
+pub use collect::{CurrentPackage, Survey, survey};
 use context::Context;
 pub(crate) use expected::measured;
+pub use push::{Pushed, PushedResult, push};
 pub use rebuild::{Reason, Rebuild, why_rebuild};
 pub use shell::{Shell, open_shell};
 pub use sources::{Fetched, Vendored, fetch_sources, vendor};
+pub use verify::{discard_damaged, verify_store};
 
 /// A component that is in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,8 +96,13 @@ pub(crate) fn build_packages_on(
 ) -> Result<Vec<BuiltPackage>, BuildError> {
     let wanted = packages::wanted(settings, names)?;
     let context = Context::new(machine, settings, packages::graph(settings, &wanted)?, reporter)?;
-    let components = components(&context)?;
-    packages::pack_all(&context, &wanted, &components)
+    loop {
+        let components = components(&context)?;
+        // A tree that is damaged is found when it is to be packed, and is built again; that is sound then.
+        if let Some(packed) = packages::pack_all(&context, &wanted, &components)? {
+            return Ok(packed);
+        }
+    }
 }
 
 /// Builds components and all that they need; what is in the store already is not built again. Gives all of them, each after
@@ -130,10 +142,12 @@ type Results = BTreeMap<ComponentName, Arc<Done>>;
 
 /// Builds every component of the graph that the store does not have.
 fn components(context: &Context<'_>) -> Result<Results, BuildError> {
-    let stored = stored(context)?;
+    let mut stored = sound(context)?;
+    cached(context, &mut stored)?;
     let open: Vec<&ComponentName> =
         context.graph.order().iter().filter(|name| !stored.contains_key(*name)).collect();
     context.reporter.report(Event::Planned { stored: stored.len(), open: open.len() });
+    stored.values().for_each(|done| context.store.touch_result(&done.record));
     let Some(first) = open.first() else {
         context.graph.order().iter().for_each(|name| context.report(name, Progress::Stored));
         return Ok(stored);
@@ -190,6 +204,60 @@ fn result(context: &Context<'_>, outcome: Outcome<Arc<Done>, FailureCause>) -> R
     }))
 }
 
+/// What the store has, with every tree that something will be built with compared with its digest: a damaged one is removed.
+fn sound(context: &Context<'_>) -> Result<Results, BuildError> {
+    loop {
+        let stored = stored(context)?;
+        let open = context.graph.order().iter().filter(|name| !stored.contains_key(*name));
+        let used: BTreeSet<&ComponentName> = open.flat_map(|name| context.graph.closure(name)).collect();
+        let mut all_sound = true;
+        for done in used.into_iter().filter_map(|name| stored.get(name)) {
+            all_sound &= context.is_sound(&done.record)?;
+        }
+        if all_sound {
+            return Ok(stored);
+        }
+    }
+}
+
+/// What the store does not have, from the cache, as far as that can be known before anything is built.
+fn cached(context: &Context<'_>, stored: &mut Results) -> Result<(), BuildError> {
+    if !context.cache.is_there() {
+        return Ok(());
+    }
+    for name in context.graph.order() {
+        let known = context.graph.closure(name).iter().all(|need| stored.contains_key(*need));
+        if stored.contains_key(name) || !known {
+            continue;
+        }
+        let inputs = context.inputs(name, stored)?;
+        // An input that came from the cache may lead to a result that the store has.
+        let record = match context.store.result(&inputs.key(), context.reporter) {
+            Some(record) if context.is_sound(&record)? => Some(record),
+            _ => from_cache(context, name, &inputs)?,
+        };
+        if let Some(record) = record {
+            stored.insert(name.clone(), Arc::new(Done { record, fresh: false }));
+        }
+    }
+    Ok(())
+}
+
+/// One component's result from the cache, put into the store.
+fn from_cache(
+    context: &Context<'_>,
+    name: &ComponentName,
+    inputs: &KeyInputs,
+) -> Result<Option<ComponentRecord>, BuildError> {
+    let released = context.graph.recipe(name).released.epoch();
+    let found = context.cache.result(inputs, released, &context.store, context.reporter)?;
+    if let Some((record, from)) = &found {
+        context.set_sound(record);
+        context.report(name, Progress::Cached { from: from.clone() });
+    }
+    Ok(found.map(|(record, _)| record))
+}
+
 /// Removes folders as they come, until no more will.
 fn sweep_all(swept: mpsc::Receiver<PathBuf>, reporter: &dyn Reporter) {
     for folder in swept {
@@ -205,7 +273,7 @@ fn stored(context: &Context<'_>) -> Result<Results, BuildError> {
     let mut stored = Results::new();
     for name in context.graph.order() {
         let closure = context.graph.closure(name);
-        if closure.iter().all(|need| stored.contains_key(*need)) {
+        if context.has_root(name) && closure.iter().all(|need| stored.contains_key(*need)) {
             let inputs = context.inputs(name, &stored)?;
             if let Some(record) = context.store.result(&inputs.key(), context.reporter) {
                 stored.insert(name.clone(), Arc::new(Done { record, fresh: false }));
@@ -234,8 +302,8 @@ fn make_ready(
 }
 
 /// What all components of one build share.
-struct Site<'a> {
-    context: &'a Context<'a>,
+struct Site<'a, 'c> {
+    context: &'a Context<'c>,
     toolchain: &'a Toolchain,
     recorder: &'a Recorder<'a>,
     /// Folders that may be removed.
@@ -244,15 +312,21 @@ struct Site<'a> {
 
 /// One component: from the store, or built.
 fn component(
-    site: &Site<'_>,
+    site: &Site<'_, '_>,
     name: &ComponentName,
     needs: &Results,
     jobs: Jobs<'_>,
 ) -> Result<Arc<Done>, FailureCause> {
     let Site { context, toolchain, recorder, sweep } = site;
     let inputs = context.inputs(name, needs)?;
-    if let Some(record) = context.store.result(&inputs.key(), context.reporter) {
+    if let Some(record) = context.store.result(&inputs.key(), context.reporter)
+        && context.is_sound(&record)?
+    {
+        context.store.touch_result(&record);
         context.tell(*recorder, name, Progress::Stored);
+        return Ok(Arc::new(Done { record, fresh: false }));
+    }
+    if let Some(record) = from_cache(context, name, &inputs)? {
         return Ok(Arc::new(Done { record, fresh: false }));
     }
     let tree = |need: &ComponentName| context.store.layout().tree(&needs[need].record.tree);
@@ -271,6 +345,7 @@ fn component(
     let result = build.run(&context.store, context.machine.runner, *recorder);
     context.tell(*recorder, name, if result.is_ok() { Progress::Finished } else { Progress::Failed });
     let record = result?;
+    context.set_sound(&record);
     // The sweeper listens for as long as anything is built.
     let _ = sweep.send(context.store.layout().work().join(name.as_str()));
     Ok(Arc::new(Done { record, fresh: true }))

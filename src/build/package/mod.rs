@@ -23,13 +23,13 @@ use crate::checks::ChecksFailed;
 use crate::component::ResolvedSource;
 use crate::error::BuildError;
 use crate::key::digest_of;
-use crate::report::Reporter;
+use crate::report::{Reporter, Silent};
 use crate::store::{Store, StoreError, is_full_beneath, read_record};
 
 /// Raised when packages come to be made differently of the same inputs.
 const FORMAT: u32 = 2;
 /// The record's name in a package's folder.
-const RECORD: &str = "package.json";
+pub(crate) const RECORD: &str = "package.json";
 
 /// A package that is in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,6 +140,16 @@ struct PackageRecord {
     manifest: Manifest,
 }
 
+impl PackageRecord {
+    /// The package in its folder.
+    fn package(self, place: &Path, fresh: bool) -> BuiltPackage {
+        let Self { manifest, sha256, size, .. } = self;
+        let archive = place.join(manifest.archive_name());
+        let documents = Documents::in_folder(place, &manifest);
+        BuiltPackage { manifest, archive, sha256, size, documents, fresh, isolation: Vec::new() }
+    }
+}
+
 /// What the package key is the digest of.
 #[derive(Debug, Serialize)]
 struct PackageKey<'a> {
@@ -155,40 +165,79 @@ struct PackageKey<'a> {
     settings: Sha256,
 }
 
-/// The package: from the store, or packed now; with its documents.
+/// A package that the store does not have: what packing it begins with.
+#[derive(Debug)]
+pub struct Unpacked {
+    own: tree::Own,
+    digests: Digests,
+    key: Sha256,
+}
+
+/// The package as the store has it, with its documents; else what packing it begins with. No component's tree is read, unless
+/// checks or documents have changed since.
 ///
 /// # Errors
-/// The definition does not fit the components and scripts; the documents cannot be made; the disk.
-pub fn pack(
+/// The definition does not fit the components and scripts; the documents cannot be made; a check fails.
+pub fn find(
     source: &Source<'_>,
     evidence: &Evidence<'_>,
     store: &Store,
     reporter: &dyn Reporter,
-) -> Result<BuiltPackage, BuildError> {
+) -> Result<Result<BuiltPackage, Unpacked>, BuildError> {
+    let (Unpacked { own, digests, key }, record) = look(source, store, reporter)?;
+    let Some(record) = record else {
+        return Ok(Err(Unpacked { own, digests, key }));
+    };
+    let place = store.layout().package(&key);
+    if !checked::has_passed(source, &place, reporter) {
+        checked::check(source, &tree::parts(source, own)?)?;
+        checked::keep(source, store, &place)?;
+    }
+    let tree = || tree::whole(source, tree::parts(source, tree::own(source)?)?);
+    let (manifest, sha256) = (&record.manifest, record.sha256);
+    let archived = Archived { manifest, sha256, own: digests.places(source), tree: &tree };
+    attest::keep(source, &archived, evidence, &place, store, reporter)?;
+    Ok(Ok(record.package(&place, false)))
+}
+
+/// The package as the store has it, neither checked nor documented anew.
+///
+/// # Errors
+/// The definition does not fit the components and scripts.
+pub fn seen(
+    source: &Source<'_>,
+    store: &Store,
+    reporter: &dyn Reporter,
+) -> Result<Option<BuiltPackage>, BuildError> {
+    let (Unpacked { key, .. }, record) = look(source, store, reporter)?;
+    Ok(record.map(|record| record.package(&store.layout().package(&key), false)))
+}
+
+fn look(
+    source: &Source<'_>,
+    store: &Store,
+    reporter: &dyn Reporter,
+) -> Result<(Unpacked, Option<PackageRecord>), BuildError> {
     let own = tree::own(source)?;
     let digests = digests(source, &own)?;
     let key = key(source, &digests)?;
+    let record = stored(&store.layout().package(&key), &key, reporter);
+    Ok((Unpacked { own, digests, key }, record))
+}
+
+/// Packs a package that [`find`] did not find.
+///
+/// # Errors
+/// The definition does not fit the components and scripts; the documents cannot be made; a check fails; the disk.
+pub fn pack(
+    source: &Source<'_>,
+    unpacked: Unpacked,
+    evidence: &Evidence<'_>,
+    store: &Store,
+    reporter: &dyn Reporter,
+) -> Result<BuiltPackage, BuildError> {
+    let Unpacked { own, digests, key } = unpacked;
     let place = store.layout().package(&key);
-    if let Some(record) = stored(&place, &key, reporter) {
-        if !checked::has_passed(source, &place, reporter) {
-            checked::check(source, &tree::parts(source, own)?)?;
-            checked::keep(source, store, &place)?;
-        }
-        let PackageRecord { manifest, sha256, size, .. } = record;
-        let tree = || tree::whole(source, tree::parts(source, tree::own(source)?)?);
-        let archived = Archived { manifest: &manifest, sha256, own: digests.places(source), tree: &tree };
-        let documents = attest::keep(source, &archived, evidence, &place, store, reporter)?;
-        let archive = place.join(manifest.archive_name());
-        return Ok(BuiltPackage {
-            manifest,
-            archive,
-            sha256,
-            size,
-            documents,
-            fresh: false,
-            isolation: Vec::new(),
-        });
-    }
     let parts = tree::parts(source, own)?;
     checked::check(source, &parts)?;
     let tree = tree::whole(source, parts)?;
@@ -207,10 +256,7 @@ pub fn pack(
     checked::keep(source, store, &work)?;
     crate::store::remove_all(&place)?;
     store.keep_folder(&work, &place)?;
-    let archive = place.join(manifest.archive_name());
-    let documents = Documents::in_folder(&place, &manifest);
-    let (size, isolation) = (packed.size, Vec::new());
-    Ok(BuiltPackage { manifest, archive, sha256, size, documents, fresh: true, isolation })
+    Ok(record.package(&place, true))
 }
 
 /// The digests of a package's own files.
@@ -240,6 +286,13 @@ fn digest(source: &Source<'_>, tree: &Tree) -> Result<Sha256, PackageError> {
     let unreadable =
         |error| PackageError::Tree { package: source.definition.name.to_string(), source: error };
     digested.map(|digested| digested.sha256).map_err(unreadable)
+}
+
+/// A package in the store, as its record in this folder tells; none when it cannot be read or speaks of another folder.
+pub(crate) fn recorded(folder: &Path) -> Option<BuiltPackage> {
+    let record: PackageRecord = read_record(&folder.join(RECORD), &Silent)?;
+    let its_own = folder.file_name().is_some_and(|name| *name == *record.key.to_string());
+    (its_own && record.format == FORMAT).then(|| record.package(folder, false))
 }
 
 /// The time of everything in the archive: that of the first component.

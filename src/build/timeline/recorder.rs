@@ -108,7 +108,9 @@ impl Seen {
 
     fn note(&mut self, name: &ComponentName, progress: &Progress, now: u64) {
         match progress {
-            Progress::Stored => drop(self.components.insert(name.clone(), One::new(State::Stored))),
+            Progress::Stored | Progress::Cached { .. } => {
+                drop(self.components.insert(name.clone(), One::new(State::Stored)))
+            }
             Progress::Started { key, .. } => {
                 let run = Run { lane: self.free_lane(), start: now, end: now, steps: Vec::new() };
                 // Until it is told how it ended, it has not ended well.

@@ -7,6 +7,7 @@ use medic_archive::digest;
 use medic_model::Arch;
 
 use super::*;
+use crate::cache::CacheSettings;
 use crate::fetch::{Access, Mirror, Programs, Proxy};
 use crate::sandbox::{Bubblewrap, RunnerKind};
 
@@ -16,6 +17,7 @@ pub struct Fixture {
     store: PathBuf,
     mirror: Mirror,
     keep_going: bool,
+    cache: Option<CacheSettings>,
     events: Mutex<Vec<Event>>,
 }
 
@@ -30,7 +32,8 @@ impl Fixture {
         let folder = tempfile::tempdir().expect("a folder");
         let store = folder.path().join("store");
         let mirror = Mirror::Directory(folder.path().join("mirror"));
-        let fixture = Self { folder, store, mirror, keep_going: false, events: Mutex::default() };
+        let (keep_going, cache) = (false, None);
+        let fixture = Self { folder, store, mirror, keep_going, cache, events: Mutex::default() };
         fixture.write("workspace/recipes/toolchain/bin/cc", "#!/bin/sh\nexit 1\n");
         fixture.toolchain();
         fixture
@@ -51,6 +54,12 @@ impl Fixture {
     /// The same workspace with another mirror, and no other.
     pub fn with_mirror(mut self, mirror: Mirror) -> Self {
         self.mirror = mirror;
+        self
+    }
+
+    /// The same workspace with a cache of results.
+    pub fn with_cache(mut self, cache: CacheSettings) -> Self {
+        self.cache = Some(cache);
         self
     }
 
@@ -154,11 +163,16 @@ impl Fixture {
         &self.store
     }
 
-    fn machine(&self) -> Machine<'static> {
+    /// Unless its cache is on the web: nothing else here is.
+    fn is_offline(&self) -> bool {
+        !self.cache.as_ref().is_some_and(|cache| matches!(cache.place, Mirror::Url(_)))
+    }
+
+    pub fn machine(&self) -> Machine<'static> {
         Machine { runner: &Bubblewrap, root: Some("/".into()) }
     }
 
-    fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         Settings {
             workspace: self.workspace(),
             store: self.store.clone(),
@@ -166,7 +180,7 @@ impl Fixture {
             jobs: 2,
             memory: 4 << 30,
             keep_going: self.keep_going,
-            offline: true,
+            offline: self.is_offline(),
             access: Access {
                 workspace: self.workspace(),
                 mirrors: vec![self.mirror.clone()],
@@ -174,12 +188,13 @@ impl Fixture {
                 cargo_home: None,
                 proxy: Proxy::None,
                 programs: Programs::default(),
-                offline: true,
+                offline: self.is_offline(),
                 user_agent: "test".to_owned(),
             },
             revision: None,
             runner: RunnerKind::default(),
             docker_host: None,
+            cache: self.cache.clone(),
             command_line: "the test".to_owned(),
             cancel: crate::Cancel::new(),
             started: std::time::SystemTime::now(),

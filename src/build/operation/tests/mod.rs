@@ -1,7 +1,10 @@
 //! Real builds of small recipes: in the real sandbox, with this machine's own programs as the build root and a compiler that
 //! is none.
 
+mod caching;
 mod checked;
+mod collecting;
+mod damage;
 mod documents;
 mod failing;
 mod fixture;
