@@ -8,6 +8,7 @@ mod outputs;
 mod packages;
 mod reproducible;
 mod run;
+mod runners;
 mod services;
 mod serving;
 mod stopping;

@@ -3,9 +3,12 @@
 
 mod failing;
 mod fixture;
+mod hostile;
 mod mirror;
 mod reasons;
 mod sharing;
+mod shells;
+mod sources;
 
 use super::*;
 use fixture::Fixture;
