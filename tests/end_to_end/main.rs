@@ -10,6 +10,7 @@ mod outputs;
 mod packages;
 mod reproducible;
 mod run;
+mod runners;
 mod scheduling;
 mod services;
 mod serving;

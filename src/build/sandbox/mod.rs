@@ -15,8 +15,6 @@
 
 mod bubblewrap;
 mod cgroup;
-#[cfg(test)]
-mod contract;
 mod docker;
 pub mod environment;
 mod kind;
@@ -180,3 +178,6 @@ pub fn runner(settings: &Settings) -> Box<dyn Runner> {
         RunnerKind::Docker => Box::new(Docker::new(settings.docker_host.as_deref(), &settings.store)),
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -8,9 +8,12 @@ mod damage;
 mod documents;
 mod failing;
 mod fixture;
+mod hostile;
 mod mirror;
 mod reasons;
 mod sharing;
+mod shells;
+mod sources;
 mod timing;
 
 use super::*;

@@ -2,29 +2,20 @@
 //! without one (`.ci/setup --tests` starts it).
 
 use std::fs;
-use std::io::{Read as _, Seek as _, Write as _};
+use std::fs::File;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use super::*;
+use super::bench::{Bench, assert_gone, on_each_runner, remove_image, running, wait_for};
 use crate::key::digest_of;
+use crate::root::Root;
+use crate::sandbox::{Docker, Ending, Runner as _, RunnerKind, Terminal};
 
-/// Makes a module for each runner with all of these tests in it.
-macro_rules! contract {
-    ($($name:ident,)*) => {
-        mod bubblewrap {
-            $(#[test] fn $name() { super::$name(&super::Bench::new(super::RunnerKind::Bubblewrap)); })*
-        }
-        mod docker {
-            $(#[test] fn $name() { super::$name(&super::Bench::new(super::RunnerKind::Docker)); })*
-        }
-    };
-}
-
-contract! {
+on_each_runner! { super::Bench::new:
     a_program_sees_what_is_declared_and_nothing_else,
     the_environment_is_the_plans_and_no_more,
     there_is_no_network_and_no_process_of_the_machine,
@@ -39,96 +30,6 @@ contract! {
     processes_are_limited,
     a_shell_has_a_terminal_of_its_own,
     nothing_outlives_a_killed_builder,
-}
-
-/// A runner, a small build root (a static busybox), a folder to build in and one to look at.
-struct Bench {
-    folder: tempfile::TempDir,
-    kind: RunnerKind,
-    runner: Box<dyn Runner>,
-    root: Root,
-}
-
-impl Bench {
-    fn new(kind: RunnerKind) -> Self {
-        Self::at(kind, tempfile::tempdir().expect("a folder"))
-    }
-
-    fn at(kind: RunnerKind, folder: tempfile::TempDir) -> Self {
-        for name in ["build", "input/below"] {
-            fs::create_dir_all(folder.path().join(name)).expect("made");
-        }
-        fs::write(folder.path().join("input/file"), "declared").expect("written");
-        let root = Root { tree: folder.path().join("root"), identity: digest_of(&folder.path()) };
-        root_of_busybox(&root.tree);
-        let host = std::env::var("DOCKER_HOST").ok();
-        let runner: Box<dyn Runner> = match kind {
-            RunnerKind::Bubblewrap => Box::new(Bubblewrap),
-            RunnerKind::Docker => Box::new(Docker::new(host.as_deref(), folder.path())),
-        };
-        runner.ready().expect("it runs programs (set-up: .ci/setup --tests)");
-        Self { folder, kind, runner, root }
-    }
-
-    fn join(&self, path: &str) -> PathBuf {
-        self.folder.path().join(path)
-    }
-
-    fn plan(&self, script: &str) -> SandboxPlan {
-        SandboxPlan {
-            root: self.root.clone(),
-            mounts: vec![
-                Mount::writable(self.join("build"), "/build"),
-                Mount::read_only(self.join("input"), "/sysroot/input"),
-            ],
-            environment: [("PATH", "/bin"), ("TEXT", "$(x) `y` 'z'")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
-            folder: "/build".to_owned(),
-            arguments: ["/bin/sh", "-eu", "-c", script].map(str::to_owned).to_vec(),
-            limits: Limits::default(),
-        }
-    }
-
-    /// How the script ended and what it wrote.
-    fn run(&self, script: &str) -> (Ending, String) {
-        self.run_plan(&self.plan(script))
-    }
-
-    fn run_plan(&self, plan: &SandboxPlan) -> (Ending, String) {
-        let mut log = tempfile::tempfile().expect("a file");
-        let ending = self.runner.run(plan, &log).expect("it runs");
-        let mut text = String::new();
-        log.rewind().and_then(|()| log.read_to_string(&mut text)).expect("read");
-        (ending, text)
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        if self.kind == RunnerKind::Docker {
-            let image = format!("medic-os/build-root:1-{}-1000-1000", self.root.identity);
-            let _ = Command::new("docker").args(["rmi", "--force", &image]).output();
-        }
-    }
-}
-
-/// `/bin` with busybox under all its names, and `/etc/passwd`.
-fn root_of_busybox(tree: &Path) {
-    let busybox = ["/bin/busybox", "/usr/bin/busybox"].iter().find(|path| Path::new(path).is_file());
-    let busybox = busybox.expect("a static busybox (set-up: .ci/setup --tests)");
-    fs::create_dir_all(tree.join("bin")).expect("made");
-    fs::create_dir_all(tree.join("etc")).expect("made");
-    if tree.join("bin/busybox").exists() {
-        return;
-    }
-    fs::copy(busybox, tree.join("bin/busybox")).expect("copied");
-    let list = Command::new(busybox).arg("--list").output().expect("it runs").stdout;
-    for name in String::from_utf8_lossy(&list).lines().filter(|name| *name != "busybox") {
-        std::os::unix::fs::symlink("busybox", tree.join("bin").join(name)).expect("linked");
-    }
-    fs::write(tree.join("etc/passwd"), "root:x:0:0::/:/bin/sh\nbuild:x:1000:1000::/home:/bin/sh\n")
-        .expect("written");
 }
 
 fn a_program_sees_what_is_declared_and_nothing_else(bench: &Bench) {
@@ -331,7 +232,7 @@ fn nothing_outlives_a_killed_builder(bench: &Bench) {
         let _ = bench.run(&format!("setsid sleep {mark} & sleep {mark}"));
         return;
     }
-    let name = format!("sandbox::contract::{}::nothing_outlives_a_killed_builder", bench.kind);
+    let name = format!("sandbox::tests::contract::{}::nothing_outlives_a_killed_builder", bench.kind);
     let folder = bench.join("tmp");
     fs::create_dir(&folder).expect("made");
     let mut child = Command::new(std::env::current_exe().expect("known"))
@@ -359,29 +260,6 @@ fn nothing_outlives_a_killed_builder(bench: &Bench) {
         next.ready().expect("removed");
         assert_eq!(containers(), 0);
         let root = Root { tree: PathBuf::new(), identity: digest_of(&store) };
-        let image = format!("medic-os/build-root:1-{}-1000-1000", root.identity);
-        let _ = Command::new("docker").args(["rmi", "--force", &image]).output();
+        remove_image(&root);
     }
-}
-
-/// How many processes have this word in their command line.
-fn running(mark: &str) -> usize {
-    let has = |process: &fs::DirEntry| {
-        let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
-        line.split(|byte| *byte == 0).any(|word| word == mark.as_bytes())
-    };
-    fs::read_dir("/proc").expect("there").flatten().filter(has).count()
-}
-
-fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
-    while !done() {
-        assert!(Instant::now() < end, "{what}: it never happened");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// No process has this word in its command line, at the latest in a few seconds.
-fn assert_gone(mark: &str) {
-    wait_for("no process is left", || running(mark) == 0);
 }
