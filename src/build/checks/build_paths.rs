@@ -21,6 +21,9 @@ pub static BUILD_PATH: Check = Check {
 
 /// Folders of the sandbox, and those of people. Each is looked for at the beginning of a path only.
 const FOLDERS: [&str; 6] = ["/build/", "/toolchain/", "/sysroot/", "/home/", "/root/", "/Users/"];
+/// A member of a Rust library that only the compiler reads: it holds the documentation, with its examples, and goes into no
+/// program.
+const RUST_METADATA: &str = "lib.rmeta";
 /// How many different paths are shown.
 const SHOWN: usize = 3;
 /// How many letters of a path are shown.
@@ -34,7 +37,8 @@ pub fn build_paths(content: &Content<'_>, own: &[String]) -> Option<Finding> {
     while let Some(step) = bytes.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'/')) {
         at += step;
         let rest = bytes.get(at..).unwrap_or_default();
-        if begins_path(bytes, at) && is_build_path(rest, own) {
+        if begins_path(bytes, at) && is_build_path(rest, own) && content.member_at(at) != Some(RUST_METADATA)
+        {
             let path = path(rest);
             at += path.len();
             let members = found.entry(path).or_default();

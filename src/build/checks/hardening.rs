@@ -58,8 +58,8 @@ pub static NO_RELRO: Check = Check {
     title: "tables of addresses that stay writable (no RELRO, or lazy binding)",
     why: "A loader can write-protect what was relocated (PT_GNU_RELRO), and with -z now all of it, before the program runs; else \
           one wrong write to such a table diverts the next call. It is asked of whatever is relocated when it starts: \
-          position-independent programs and shared libraries. (musl's loader does it; its start-up code in a static \
-          program does not, so there the header is only what another start-up code would need.)",
+          position-independent programs and shared libraries. (musl's loader does it. Its start-up code of a static \
+          program does not: recipes/nginx/relro.c does it there.)",
     mend: "Link with -z relro -z now: our linker's default, so look for -z norelro or -z lazy.",
     looks: Looks::AtTree,
     level: Level::Error,

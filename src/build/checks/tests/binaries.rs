@@ -117,6 +117,12 @@ fn the_members_of_a_static_library_are_looked_at() {
     let path = archive("", "const char *path = \"/build/src/x.c\";\n").findings();
     let [finding] = &path[..] else { panic!("{path:?}") };
     assert_eq!(finding.what, "/build/src/x.c (in one.o, two.o)");
+    let rust = archive("", "int x;\n");
+    rust.write("lib.rmeta", "/home/you/example");
+    let added = Command::new("ar").current_dir(rust.prefix()).args(["q", "libx.a", "lib.rmeta"]).status();
+    assert!(added.expect("ar runs").success());
+    fs::remove_file(rust.prefix().join("lib.rmeta")).expect("removed");
+    assert_eq!(rust.findings(), [], "what only rustc reads goes into no program");
 }
 
 #[test]
