@@ -33,6 +33,9 @@ pub enum Command {
     /// Start an image, building it first if need be; follow its log; stop it on Ctrl-C
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),
+    /// Measure the builder beside the programs that one would use in its place
+    #[command(after_help = crate::commands::bench::EXAMPLES)]
+    Bench(crate::commands::bench::Bench),
     /// The store, where everything fetched and built is kept
     #[command(subcommand)]
     Store(Store),

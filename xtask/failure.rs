@@ -39,6 +39,9 @@ pub enum Failure {
     /// The container ended with this code.
     #[error("the container ended with exit code {0}")]
     Container(i32),
+    /// A benchmark could not be carried out.
+    #[error(transparent)]
+    Bench(#[from] crate::commands::bench::BenchError),
     /// The result could not be written to standard output.
     #[error("standard output cannot be written: {0}")]
     Output(#[from] std::io::Error),
@@ -64,7 +67,8 @@ impl Failure {
             Self::Docker(_) | Self::NoDaemon(_) => 7,
             Self::Usage(_) => 2,
             Self::Container(code) => u8::try_from(*code).unwrap_or(1),
-            Self::Environment(_) | Self::Output(_) => 1,
+            Self::Bench(crate::commands::bench::BenchError::Missing { .. }) => 8,
+            Self::Environment(_) | Self::Output(_) | Self::Bench(_) => 1,
         }
     }
 

@@ -22,6 +22,7 @@ fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Vendor(arguments) => commands::sources::vendor(&arguments),
         Command::WhyRebuild(arguments) => commands::why_rebuild::why_rebuild(&arguments),
         Command::Run(arguments) => commands::run::run(&arguments),
+        Command::Bench(arguments) => commands::bench::bench(&arguments),
         Command::Store(command) => commands::store::store(&command),
         Command::Forward(_) => unreachable!("it is carried out before signals are looked after"),
     }

@@ -55,8 +55,8 @@ pub mod why;
 pub use cancel::Cancel;
 pub use error::{BuildError, ErrorKind};
 pub use operation::{
-    BuiltComponent, Fetched, Reason, Rebuild, Vendored, build_components, build_packages, fetch_sources,
-    vendor, why_rebuild,
+    BuiltComponent, Fetched, Reason, Rebuild, Vendored, build_components, build_components_by,
+    build_packages, fetch_sources, vendor, why_rebuild,
 };
 pub use package::BuiltPackage;
 pub use report::{Event, Reporter};

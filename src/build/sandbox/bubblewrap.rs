@@ -54,6 +54,16 @@ impl Bubblewrap {
     }
 }
 
+impl Bubblewrap {
+    /// The command line that carries a plan out, but for its limits: for whoever wants to do by hand what the builder does.
+    ///
+    /// # Errors
+    /// The root cannot be read.
+    pub fn command_line(self, plan: &SandboxPlan) -> io::Result<Vec<OsString>> {
+        Ok(program(plan, &root_entries(&plan.root)?))
+    }
+}
+
 impl Runner for Bubblewrap {
     fn run(&self, plan: &SandboxPlan, output: &File) -> Result<Ending, BuildError> {
         let entries = root_entries(&plan.root).map_err(|error| failed(&plan.root, &error))?;
