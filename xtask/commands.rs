@@ -1,5 +1,6 @@
 //! One file a command: arguments to settings, one call into the libraries, the result shown.
 
+pub mod bench;
 pub mod build;
 pub mod build_image;
 pub mod build_package;

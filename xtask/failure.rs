@@ -63,6 +63,9 @@ pub enum Failure {
     /// The store held something damaged; it has been removed.
     #[error("{0} damaged objects were removed from the store: the next build makes them again")]
     DamagedStore(usize),
+    /// A benchmark could not be carried out.
+    #[error(transparent)]
+    Bench(#[from] crate::commands::bench::BenchError),
     /// The result could not be written to standard output.
     #[error("standard output cannot be written: {0}")]
     Output(#[from] std::io::Error),
@@ -94,7 +97,8 @@ impl Failure {
             Self::Lint { .. } => 3,
             Self::Container(code) => u8::try_from(*code).unwrap_or(1),
             Self::Shell(_) => 5,
-            Self::Environment(_) | Self::Output(_) => 1,
+            Self::Bench(crate::commands::bench::BenchError::Missing { .. }) => 8,
+            Self::Environment(_) | Self::Output(_) | Self::Bench(_) => 1,
         }
     }
 

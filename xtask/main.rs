@@ -31,6 +31,7 @@ fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Sbom(arguments) => commands::sbom::sbom(&arguments),
         Command::Shell(arguments) => commands::shell::shell(&arguments),
+        Command::Bench(arguments) => commands::bench::bench(&arguments),
         Command::Store(command) => commands::store::store(&command),
         Command::Gc(arguments) => commands::gc::gc(&arguments),
         Command::Cache(command) => commands::cache::cache(&command),

@@ -74,8 +74,8 @@ pub use cancel::Cancel;
 pub use error::{BuildError, ErrorKind};
 pub use operation::{
     BuiltComponent, CurrentPackage, Fetched, Pushed, PushedResult, Reason, Rebuild, Shell, Survey, Vendored,
-    build_components, build_packages, discard_damaged, fetch_sources, open_shell, push, survey, vendor,
-    verify_store, why_rebuild,
+    build_components, build_components_by, build_packages, discard_damaged, fetch_sources, open_shell, push,
+    survey, vendor, verify_store, why_rebuild,
 };
 pub use package::BuiltPackage;
 pub use report::{Event, Reporter};

@@ -73,6 +73,11 @@ impl Context {
         Ok(Self { screen: screen(environment.no_color), environment, arch, jobs, settings })
     }
 
+    /// What builds are told.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// An image's definition.
     pub fn image(&self, name: &ImageName) -> Result<ImageDefinition, Failure> {
         Ok(Definitions::new(&self.environment.workspace).image(name).map_err(BuildError::from)?)

@@ -118,6 +118,19 @@ pub fn build_components(
     build_components_on(&Machine::own(&*sandbox::runner(settings)), settings, names, reporter)
 }
 
+/// As [`build_components`], its steps run by another runner than this machine's usual one.
+///
+/// # Errors
+/// As [`build_packages`].
+pub fn build_components_by(
+    runner: &dyn Runner,
+    settings: &Settings,
+    names: &[ComponentName],
+    reporter: &dyn Reporter,
+) -> Result<Vec<BuiltComponent>, BuildError> {
+    build_components_on(&Machine { runner, root: None }, settings, names, reporter)
+}
+
 pub(crate) fn build_components_on(
     machine: &Machine<'_>,
     settings: &Settings,
