@@ -4,6 +4,7 @@ pub mod build;
 pub mod build_image;
 pub mod build_package;
 pub mod bump;
+pub mod new;
 pub mod outdated;
 pub mod run;
 pub mod sources;

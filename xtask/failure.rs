@@ -160,7 +160,11 @@ mod tests {
     #[test]
     fn exit_codes_are_documented() {
         let documented = include_str!("../docs/exit-codes.md");
-        for failure in [Failure::Usage(String::new()), Failure::Outdated(String::new()), Failure::Environment(EnvironmentError::NoStore)] {
+        for failure in [
+            Failure::Usage(String::new()),
+            Failure::Outdated(String::new()),
+            Failure::Environment(EnvironmentError::NoStore),
+        ] {
             assert!(documented.contains(&format!("| {} |", failure.exit_code())));
         }
     }

@@ -89,6 +89,9 @@ pub enum BuildError {
     /// A recipe was not changed to another version.
     #[error(transparent)]
     Upkeep(Box<crate::upkeep::UpkeepError>),
+    /// There is no first recipe.
+    #[error(transparent)]
+    Scaffold(Box<crate::scaffold::ScaffoldError>),
     /// A program that the builder calls failed.
     #[error("{what} failed: {message}")]
     Environment {
@@ -184,6 +187,7 @@ impl BuildError {
                 failures.iter().map(|failure| failure.cause.kind()).min().unwrap_or(ErrorKind::Other)
             }
             Self::Upkeep(error) => error.kind(),
+            Self::Scaffold(error) => error.kind(),
             Self::Store(_) => ErrorKind::Store,
             Self::MissingProgram { .. } => ErrorKind::MissingProgram,
             Self::Environment { .. } | Self::Package(_) => ErrorKind::Other,

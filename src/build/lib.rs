@@ -13,6 +13,7 @@
 //! | [`store`] | where all of it is kept |
 //! | [`why`] | what differs between two builds' inputs |
 //! | [`upkeep`] | newer versions: looked for, and put into a recipe |
+//! | [`scaffold`] | a first recipe for something that has none |
 //! | [`operation`] | all of it, in one call |
 //!
 //! On disk it owns the store, a folder that the caller names and that may be deleted at any time:
@@ -46,6 +47,7 @@ pub mod package;
 pub mod report;
 pub mod root;
 pub mod sandbox;
+pub mod scaffold;
 pub mod schedule;
 pub mod settings;
 pub mod store;

@@ -57,7 +57,8 @@ pub fn bump(arguments: &Bump) -> Result<(), Failure> {
 }
 
 fn in_json(plan: &Plan, difference: &str, written: bool) -> serde_json::Value {
-    let failed = |failed: &medic_build::upkeep::Failed| json!({"location": failed.place, "reason": failed.reason});
+    let failed =
+        |failed: &medic_build::upkeep::Failed| json!({"location": failed.place, "reason": failed.reason});
     let source = |source: &medic_build::upkeep::BumpedSource| {
         json!({
             "old_sha256": source.old,
@@ -101,7 +102,9 @@ fn in_colours(difference: &str) -> String {
 }
 
 fn in_words(plan: &Plan, dry_run: bool) -> String {
-    let mut text = String::from("\nTaken on first trust: nobody has vouched for these bytes but the places that gave them.\n");
+    let mut text = String::from(
+        "\nTaken on first trust: nobody has vouched for these bytes but the places that gave them.\n",
+    );
     for source in &plan.sources {
         text.push_str(&format!("  sha256 {}, {}\n", source.sha256, ByteSize(source.size)));
         source.places.iter().for_each(|place| text.push_str(&format!("    from {place}\n")));
@@ -118,7 +121,10 @@ fn in_words(plan: &Plan, dry_run: bool) -> String {
     } else if name.as_str() == "toolchain" {
         text.push_str("Next: cargo xtask build-image nginx\n");
     } else {
-        text.push_str(&format!("Next: read upstream's notes on {}, then\n  cargo xtask build {name}\n", plan.to));
+        text.push_str(&format!(
+            "Next: read upstream's notes on {}, then\n  cargo xtask build {name}\n",
+            plan.to
+        ));
     }
     text
 }

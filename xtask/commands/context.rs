@@ -7,7 +7,7 @@ use medic_build::definitions::Definitions;
 use medic_build::fetch::{self, Access, Mirror};
 use medic_build::{
     BuildError, BuiltComponent, BuiltPackage, Fetched, Rebuild, Settings, Vendored, build_components,
-    build_packages, fetch_sources, upkeep, vendor, why_rebuild,
+    build_packages, fetch_sources, scaffold, upkeep, vendor, why_rebuild,
 };
 use medic_model::image::ImageDefinition;
 use medic_model::{Arch, ComponentName, ImageName, PackageName, Version};
@@ -80,6 +80,11 @@ impl Context {
     /// Works out what a recipe says for another version.
     pub fn bump(&self, name: &ComponentName, to: &Version) -> Result<upkeep::Bump, Failure> {
         Ok(upkeep::bump(&self.settings, name, to, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Works out a first recipe for a component.
+    pub fn draft(&self, name: &ComponentName, source: &str) -> Result<scaffold::Draft, Failure> {
+        Ok(scaffold::draft(&self.settings, name, source, &BuildProgress::new(&*self.screen))?)
     }
 
     /// What the next build would do with components and all that they need, and why.

@@ -87,7 +87,8 @@ fn in_json(one: &Lookup) -> serde_json::Value {
 
 /// The table: a line a component, with lines below it for what is wrong at its locations.
 fn table(found: &[Lookup]) -> String {
-    let mut rows = vec![["component", "present", "in its series", "newest", "where found"].map(str::to_owned)];
+    let mut rows =
+        vec![["component", "present", "in its series", "newest", "where found"].map(str::to_owned)];
     for one in found {
         let newer = |finding: &Option<Finding>| match finding {
             Some(finding) if finding.version > one.present => finding.version.to_string(),
@@ -95,7 +96,9 @@ fn table(found: &[Lookup]) -> String {
             None => "?".to_owned(),
         };
         let (series, newest, place) = match (one.state, &one.newest) {
-            (State::Own, _) => ("".to_owned(), "".to_owned(), "part of this workspace or of the build root".to_owned()),
+            (State::Own, _) => {
+                ("".to_owned(), "".to_owned(), "part of this workspace or of the build root".to_owned())
+            }
             (State::Unknown, _) => ("?".to_owned(), "?".to_owned(), "could not be looked up".to_owned()),
             (_, Some(finding)) => (newer(&one.in_series), newer(&one.newest), finding.place.clone()),
             (_, None) => ("?".to_owned(), "?".to_owned(), "no version was found".to_owned()),
@@ -116,9 +119,9 @@ fn table(found: &[Lookup]) -> String {
     for (one, row) in found.iter().zip(&rows[1..]) {
         text.push_str(&line(row));
         one.gone.iter().for_each(|place| text.push_str(&format!("  gone: {place}\n")));
-        one.failed
-            .iter()
-            .for_each(|failed| text.push_str(&format!("  could not be looked up: {}: {}\n", failed.place, failed.reason)));
+        one.failed.iter().for_each(|failed| {
+            text.push_str(&format!("  could not be looked up: {}: {}\n", failed.place, failed.reason))
+        });
     }
     text
 }

@@ -155,7 +155,11 @@ impl<'a> Asker<'a> {
     ///
     /// # Errors
     /// The store cannot be written; interrupted.
-    pub fn first(&self, location: &Location, max_size: ByteSize) -> Result<Result<First, Reason>, FetchError> {
+    pub fn first(
+        &self,
+        location: &Location,
+        max_size: ByteSize,
+    ) -> Result<Result<First, Reason>, FetchError> {
         let access = self.job.access;
         let local = |candidate: &Candidate| !access.offline || candidate.is_local();
         let mut reason = OFFLINE;
@@ -213,7 +217,9 @@ impl<'a> Asker<'a> {
     /// # Errors
     /// It cannot be read.
     pub fn names(&self, folder: &Path) -> Result<Vec<String>, Reason> {
-        let name = |entry: std::io::Result<fs::DirEntry>| entry.map(|e| e.file_name().to_string_lossy().into_owned());
+        let name = |entry: std::io::Result<fs::DirEntry>| {
+            entry.map(|e| e.file_name().to_string_lossy().into_owned())
+        };
         fs::read_dir(folder).and_then(|entries| entries.map(name).collect()).map_err(Reason::File)
     }
 }

@@ -111,8 +111,8 @@ pub fn bump(
     }
     let released = days.into_iter().max();
     edits.extend(released.and_then(|day| pinned.set_released(day)));
-    let after = edit(&pinned.text, &edits)
-        .map_err(|error| UpkeepError::Edit { file: pinned.file.clone(), error })?;
+    let after =
+        edit(&pinned.text, &edits).map_err(|error| UpkeepError::Edit { file: pinned.file.clone(), error })?;
     pinned.check(&after).map_err(DefinitionError::from)?;
     Ok(Bump {
         name: name.clone(),
@@ -175,10 +175,7 @@ struct Moved {
 }
 
 impl Mover<'_> {
-    fn source(
-        &self,
-        source: &PinnedSource,
-    ) -> Result<(BumpedSource, Vec<Edit>, Option<Date>), BuildError> {
+    fn source(&self, source: &PinnedSource) -> Result<(BumpedSource, Vec<Edit>, Option<Date>), BuildError> {
         let file = || self.pinned.file.clone();
         let moved: Vec<Moved> =
             source.file.locations.iter().map(|old| self.location(source, old)).collect::<Result<_, _>>()?;
@@ -189,11 +186,15 @@ impl Mover<'_> {
             known.sort();
             known.dedup();
             let known = known.iter().rev().take(NAMED).map(ToString::to_string).collect();
-            return Err(UpkeepError::Absent { file: file(), version: self.to.to_string(), failed, known }.into());
+            return Err(
+                UpkeepError::Absent { file: file(), version: self.to.to_string(), failed, known }.into()
+            );
         };
         if let Some(other) = given.iter().find(|other| other.sha256 != first.sha256) {
             let shown = |one: &First| (one.place.clone(), one.sha256.to_string());
-            return Err(UpkeepError::Differ { file: file(), first: shown(first), second: shown(other) }.into());
+            return Err(
+                UpkeepError::Differ { file: file(), first: shown(first), second: shown(other) }.into()
+            );
         }
         let locations: Vec<Location> = moved.iter().map(|moved| moved.location.clone()).collect();
         let edits = source.set(&first.sha256.to_string(), &first.sha512.to_string(), &locations);
@@ -218,7 +219,8 @@ impl Mover<'_> {
         if let Some(location) = &spelt {
             match self.asker.first(location, source.file.max_size)? {
                 Ok(first) => {
-                    let released = asked.and_then(Result::ok).and_then(|survey| self.offer(&survey)?.released);
+                    let released =
+                        asked.and_then(Result::ok).and_then(|survey| self.offer(&survey)?.released);
                     let location = location.clone();
                     return Ok(Moved { location, given: Ok(first), released, known: Vec::new() });
                 }

@@ -36,7 +36,9 @@ fn stands_alone(text: &str, from: usize, to: usize, separator: char) -> bool {
     let mut after = rest.chars();
     let after = match (after.next(), after.next()) {
         (Some(next), _) if next.is_ascii_digit() => false,
-        (Some(next), _) if next.is_ascii_alphabetic() => SUFFIXES.iter().any(|suffix| rest.starts_with(suffix)),
+        (Some(next), _) if next.is_ascii_alphabetic() => {
+            SUFFIXES.iter().any(|suffix| rest.starts_with(suffix))
+        }
         (Some(next), Some(other)) if joins(next) => !other.is_ascii_digit(),
         (Some('~'), _) => false,
         _ => true,
@@ -172,10 +174,13 @@ pub(super) fn moved(location: &Location, from: &str, to: &str) -> Option<Locatio
 
 /// What Debian calls an upstream version, as upstream does: without what says that the source was packed anew, and what is meant
 /// where Debian had to count on (`1.3.dfsg+really1.3.2`).
-pub(super) fn of_debian(version: &str) -> Option<Version> {
+pub(crate) fn of_debian(version: &str) -> Option<Version> {
     let version = version.split_once(':').map_or(version, |(_, version)| version);
     let version = version.rsplit_once("+really").map_or(version, |(_, version)| version);
-    let marks = ["+dfsg", ".dfsg", "~dfsg", "-dfsg", "dfsg", "+ds", ".ds", "~ds", "+repack", "~repack", ".repack", "+orig"];
+    let marks = [
+        "+dfsg", ".dfsg", "~dfsg", "-dfsg", "dfsg", "+ds", ".ds", "~ds", "+repack", "~repack", ".repack",
+        "+orig",
+    ];
     let end = marks.iter().filter_map(|mark| version.find(mark)).min().unwrap_or(version.len());
     version[..end].parse().ok()
 }
@@ -204,7 +209,14 @@ mod tests {
             moved("pool/main/z/zlib/zlib_1.3.dfsg+really1.3.2.orig.tar.gz", "1.3.2", "1.3.3").as_deref(),
             Some("pool/main/z/zlib/zlib_1.3.dfsg+really1.3.3.orig.tar.gz")
         );
-        for other in ["x-11.3.2.tar.gz", "x-1.3.20.tar.gz", "x-1.3.2.1.tar.gz", "x-0.1.3.2.tar.gz", "x-1.3.2rc1.tar.gz", "x.tar.gz"] {
+        for other in [
+            "x-11.3.2.tar.gz",
+            "x-1.3.20.tar.gz",
+            "x-1.3.2.1.tar.gz",
+            "x-0.1.3.2.tar.gz",
+            "x-1.3.2rc1.tar.gz",
+            "x.tar.gz",
+        ] {
             assert_eq!(moved(other, "1.3.2", "2"), None, "{other}");
         }
         assert_eq!(moved("ä-1.0.tar.gz", "1.0", "1.1").as_deref(), Some("ä-1.1.tar.gz"));
@@ -215,7 +227,10 @@ mod tests {
         let pattern = Pattern::of("R_2_6_4", "2.6.4").expect("carried");
         assert_eq!(pattern.version_in("R_2_7_0").map(|v| v.to_string()).as_deref(), Some("2.7.0"));
         let pattern = Pattern::of("busybox-1.37.0.tar.bz2", "1.37.0").expect("carried");
-        assert_eq!(pattern.version_in("busybox-1.38.0.tar.bz2").map(|v| v.to_string()).as_deref(), Some("1.38.0"));
+        assert_eq!(
+            pattern.version_in("busybox-1.38.0.tar.bz2").map(|v| v.to_string()).as_deref(),
+            Some("1.38.0")
+        );
         assert_eq!(pattern.version_in("busybox-1.38.0.tar.bz2.sig"), None);
         assert_eq!(pattern.version_in("busybox-snapshot.tar.bz2"), None);
     }

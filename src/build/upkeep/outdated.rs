@@ -218,7 +218,8 @@ mod tests {
         };
         assert_eq!(newest("1.0"), "1.1");
         assert_eq!(newest("2.0-beta1"), "2.0-rc1");
-        let series = super::newest(&[&survey], &"1.0.2".parse().expect("one"), |v| v.numbers().starts_with(&[1, 0]));
+        let series =
+            super::newest(&[&survey], &"1.0.2".parse().expect("one"), |v| v.numbers().starts_with(&[1, 0]));
         assert_eq!(series.expect("found").version.to_string(), "1.0.7");
     }
 }

@@ -29,7 +29,8 @@ pub(crate) fn newest_below(folder: &Path) -> Option<Date> {
             if meta.is_dir() {
                 folders.push(entry.path());
             } else if meta.is_file() {
-                let since = meta.modified().ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+                let since =
+                    meta.modified().ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
                 newest = since.map_or(newest, |since| since.as_secs().max(newest));
             }
         }

@@ -31,7 +31,11 @@ pub(in crate::fetch) struct Task<'a> {
 }
 
 /// Runs a task to its end; what it wrote to its standard output.
-pub(in crate::fetch) fn run(job: &Job<'_>, want: &Want, task: &Task<'_>) -> Result<Result<Vec<u8>, Reason>, Stop> {
+pub(in crate::fetch) fn run(
+    job: &Job<'_>,
+    want: &Want,
+    task: &Task<'_>,
+) -> Result<Result<Vec<u8>, Reason>, Stop> {
     let program = || task.program.to_string_lossy().into_owned();
     let mut child = match spawn(task) {
         Ok(child) => child,

@@ -235,9 +235,7 @@ pub(in crate::fetch) fn status(job: &Job<'_>, url: &str) -> Result<Result<u16, R
             Ended::Again(reason, _) | Ended::Never(reason) => Err(reason),
             Ended::Whole => Err(Reason::Absent),
         },
-        Ok(Message::Part(_) | Message::End) => {
-            Err(Reason::Broken("an answer without a head".to_owned()))
-        }
+        Ok(Message::Part(_) | Message::End) => Err(Reason::Broken("an answer without a head".to_owned())),
         Err(reason) => Err(reason),
     })
 }

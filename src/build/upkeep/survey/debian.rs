@@ -194,10 +194,19 @@ mod tests {
     #[test]
     fn files_of_a_pool_folder_are_versions() {
         let path: RelPath = "pool/main/z/zlib/zlib_1.3.dfsg+really1.3.2.orig.tar.gz".parse().expect("a path");
-        let names = ["zlib_1.4.orig.tar.xz", "zlib_1.4~rc1.orig.tar.xz", "zlib-ng_2.0.orig.tar.gz", "zlib_1.4-1.debian.tar.xz", "zlib_1.4.orig.tar.xz.asc"];
+        let names = [
+            "zlib_1.4.orig.tar.xz",
+            "zlib_1.4~rc1.orig.tar.xz",
+            "zlib-ng_2.0.orig.tar.gz",
+            "zlib_1.4-1.debian.tar.xz",
+            "zlib_1.4.orig.tar.xz.asc",
+        ];
         let survey = from_names(names.map(str::to_owned).to_vec(), &path, String::new());
         let told: Vec<_> = survey.offers.iter().map(|o| (o.version.to_string(), o.pre_release)).collect();
         assert_eq!(told, [("1.4".to_owned(), false), ("1.4~rc1".to_owned(), true)]);
-        assert_eq!(survey.offers[0].location, Location::Debian("pool/main/z/zlib/zlib_1.4.orig.tar.xz".parse().expect("a path")));
+        assert_eq!(
+            survey.offers[0].location,
+            Location::Debian("pool/main/z/zlib/zlib_1.4.orig.tar.xz".parse().expect("a path"))
+        );
     }
 }

@@ -42,7 +42,11 @@ fn read(said: &str, tree: &GitTree) -> Survey {
         let location = Location::Git(GitTree { url: tree.url.clone(), commit: commit.clone() });
         Some(Offer { pre_release: version.is_pre_release(), version, location, released: None })
     };
-    Survey { offers: tags.iter().filter_map(offer).collect(), gone: None, place: format!("tags of {}", tree.url) }
+    Survey {
+        offers: tags.iter().filter_map(offer).collect(),
+        gone: None,
+        place: format!("tags of {}", tree.url),
+    }
 }
 
 /// A tag without what stands before its first digit.
@@ -58,7 +62,8 @@ mod tests {
     #[test]
     fn tags_are_versions() {
         let said = "aa\trefs/tags/v1.0\nbb\trefs/tags/v1.1\ncc\trefs/tags/v1.1^{}\ndd\trefs/tags/w9.9\nee\trefs/tags/v2.0-rc1\n";
-        let tree = |commit: &str| GitTree { url: "https://g.example/x".to_owned(), commit: commit.to_owned() };
+        let tree =
+            |commit: &str| GitTree { url: "https://g.example/x".to_owned(), commit: commit.to_owned() };
         let offers = read(said, &tree("cc")).offers;
         let told: Vec<_> = offers.iter().map(|offer| offer.version.to_string()).collect();
         assert_eq!(told, ["1.0", "1.1", "2.0-rc1"], "called as the present one is");

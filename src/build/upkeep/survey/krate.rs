@@ -32,7 +32,9 @@ pub(super) fn survey(
 ) -> Result<Survey, Reason> {
     let home = asker.access().cargo_home.clone();
     let home = home.ok_or(Reason::NotConfigured("the place of Cargo's home folder is not known"))?;
-    if package.name.is_empty() || !package.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)) {
+    if package.name.is_empty()
+        || !package.name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    {
         return Err(Reason::Address(package.name.clone()));
     }
     lock(asker, package, &home)?;

@@ -13,7 +13,7 @@ use medic_model::{Date, Version};
 use crate::fetch::Reason;
 use crate::fetch::ask::Asker;
 
-pub(super) use debian::Indexes;
+pub use debian::Indexes;
 
 /// A version that there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,7 +115,8 @@ mod tests {
 
     #[test]
     fn links_are_read_from_pages_of_any_kind() {
-        let page = b"<A HREF='x-1.0%2B2.tar.gz'>x</a> <a href=\"/d/?a=1&amp;b=2\">d</a> <a href=plain>p</a> \xff";
+        let page =
+            b"<A HREF='x-1.0%2B2.tar.gz'>x</a> <a href=\"/d/?a=1&amp;b=2\">d</a> <a href=plain>p</a> \xff";
         assert_eq!(links(page), ["x-1.0+2.tar.gz", "/d/?a=1&b=2"]);
         assert_eq!(unescape("100%"), "100%");
         assert_eq!(unescape("%zz%41"), "%zzA");

@@ -32,8 +32,9 @@ pub(super) fn survey(asker: &Asker<'_>, package: &RegistryPackage) -> Result<Sur
 }
 
 fn read(said: &[u8], package: &RegistryPackage) -> Result<Survey, Reason> {
-    let view: View = serde_json::from_slice(said)
-        .map_err(|error| Reason::Broken(format!("npm said something that is no list of versions: {error}")))?;
+    let view: View = serde_json::from_slice(said).map_err(|error| {
+        Reason::Broken(format!("npm said something that is no list of versions: {error}"))
+    })?;
     let versions = match view.versions {
         OneOrMore::One(version) => vec![version],
         OneOrMore::More(versions) => versions,

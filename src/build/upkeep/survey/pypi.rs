@@ -92,7 +92,8 @@ fn version_and_kind(file: &str, project: &str) -> Option<(String, String)> {
         let platform = stem.rsplit('-').next()?;
         return (normalised(name) == normalised(project)).then(|| (version.to_owned(), system(platform)));
     }
-    let ending = [".tar.gz", ".tar.bz2", ".tar.xz", ".zip"].into_iter().find(|ending| file.ends_with(ending))?;
+    let ending =
+        [".tar.gz", ".tar.bz2", ".tar.xz", ".zip"].into_iter().find(|ending| file.ends_with(ending))?;
     let stem = file.strip_suffix(ending)?;
     let (name, version) = stem.rsplit_once('-')?;
     (normalised(name) == normalised(project)).then(|| (version.to_owned(), "source".to_owned()))
@@ -118,7 +119,8 @@ fn read(found: &[File], file: &PypiFile) -> Survey {
         if Some(other_kind) != kind || !matches!(other.yanked, Yanked::Said(false)) {
             return None;
         }
-        let moved = PypiFile { name: file.name.clone(), version: version.clone(), file: other.filename.clone() };
+        let moved =
+            PypiFile { name: file.name.clone(), version: version.clone(), file: other.filename.clone() };
         Some(Offer {
             pre_release: is_pre_release(&version),
             version: version.parse().ok()?,
@@ -172,7 +174,10 @@ mod tests {
 
     #[test]
     fn names_and_versions_are_read_as_python_does() {
-        assert_eq!(version_and_kind("Foo_Bar-1.0.zip", "foo.bar"), Some(("1.0".to_owned(), "source".to_owned())));
+        assert_eq!(
+            version_and_kind("Foo_Bar-1.0.zip", "foo.bar"),
+            Some(("1.0".to_owned(), "source".to_owned()))
+        );
         assert_eq!(version_and_kind("other-1.0.zip", "foo"), None);
         assert!(is_pre_release("1.0b2") && is_pre_release("1.0.dev3"));
         assert!(!is_pre_release("2026.10.19.post1") && !is_pre_release("1.0+local"));

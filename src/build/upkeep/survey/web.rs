@@ -35,7 +35,8 @@ fn forge(url: &str) -> Option<(String, String)> {
     let tag = rest.strip_prefix("refs/tags/").unwrap_or(rest);
     let tag = tag.strip_suffix(".tar.gz").or_else(|| tag.strip_suffix(".zip"))?;
     // Scheme, host, owner, repository: another folder may be called `archive` too.
-    (!tag.contains('/') && repository.matches('/').count() >= 4).then(|| (format!("{repository}/tags"), tag.to_owned()))
+    (!tag.contains('/') && repository.matches('/').count() >= 4)
+        .then(|| (format!("{repository}/tags"), tag.to_owned()))
 }
 
 fn releases(
@@ -55,7 +56,12 @@ fn releases(
 fn moved(url: &str, from: &Version, versions: impl Iterator<Item = Version>) -> Vec<Offer> {
     let offer = |version: Version| {
         let url = substitute(url, from.as_str(), version.as_str())?;
-        Some(Offer { pre_release: version.is_pre_release(), version, location: Location::Url(url), released: None })
+        Some(Offer {
+            pre_release: version.is_pre_release(),
+            version,
+            location: Location::Url(url),
+            released: None,
+        })
     };
     let mut versions: Vec<Version> = versions.collect();
     versions.sort();
@@ -74,10 +80,13 @@ fn listed(asker: &Asker<'_>, url: &str, version: &Version) -> Result<Survey, Rea
     let parts: Vec<&str> = rest.split(['?', '#']).next().unwrap_or_default().split('/').collect();
     let folder = |count: usize| format!("{scheme}://{}/", parts[..count].join("/"));
     let carries = |part: &&str| Pattern::of(part, version.as_str()).is_some();
-    let whole = parts.iter().skip(1).position(|part| carries(&part)).map(|at| at + 1).ok_or(Reason::Absent)?;
+    let whole =
+        parts.iter().skip(1).position(|part| carries(&part)).map(|at| at + 1).ok_or(Reason::Absent)?;
     let pattern = Pattern::of(parts[whole], version.as_str()).ok_or(Reason::Absent)?;
     let in_series = series(version.as_str())
-        .and_then(|series| parts[..whole].iter().skip(1).position(|part| part.trim_start_matches('v') == series))
+        .and_then(|series| {
+            parts[..whole].iter().skip(1).position(|part| part.trim_start_matches('v') == series)
+        })
         .map(|at| at + 1);
     let names = |place: &str| -> Result<Vec<String>, Reason> {
         let page = asker.page(place, "text/html", MAX_PAGE)?;
