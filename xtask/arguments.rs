@@ -29,6 +29,9 @@ pub enum Command {
     /// Build components and all that they need, and show where their files are
     #[command(after_help = crate::commands::build::EXAMPLES)]
     Build(crate::commands::build::Build),
+    /// Write a first recipe for something that has none
+    #[command(after_help = crate::commands::new::EXAMPLES)]
+    New(crate::commands::new::New),
     /// Look for newer versions of components, and of the compiler
     #[command(after_help = crate::commands::outdated::EXAMPLES)]
     Outdated(crate::commands::outdated::Outdated),

@@ -10,6 +10,7 @@ pub mod gc;
 pub mod graph;
 pub mod lint;
 pub mod log;
+pub mod new;
 pub mod outdated;
 pub mod run;
 pub mod sbom;

@@ -20,6 +20,7 @@ fn carry_out(command: Command) -> Result<(), Failure> {
         Command::BuildImage(arguments) => commands::build_image::build_image(&arguments),
         Command::BuildPackage(arguments) => commands::build_package::build_package(&arguments),
         Command::Build(arguments) => commands::build::build(&arguments),
+        Command::New(arguments) => commands::new::new(&arguments),
         Command::Outdated(arguments) => commands::outdated::outdated(&arguments),
         Command::Bump(arguments) => commands::bump::bump(&arguments),
         Command::Fetch(arguments) => commands::sources::fetch(&arguments),

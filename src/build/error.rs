@@ -128,6 +128,9 @@ pub enum BuildError {
     /// A key of the cache cannot be read or used.
     #[error("the cache's key cannot be used: {0}")]
     CacheKey(String),
+    /// There is no first recipe.
+    #[error(transparent)]
+    Scaffold(Box<crate::scaffold::ScaffoldError>),
     /// A program that the builder calls failed.
     #[error("{what} failed: {message}")]
     Environment {
@@ -234,6 +237,7 @@ impl BuildError {
                 failures.failed.iter().map(|failure| failure.cause.kind()).min().unwrap_or(ErrorKind::Other)
             }
             Self::Upkeep(error) => error.kind(),
+            Self::Scaffold(error) => error.kind(),
             Self::Store(_) => ErrorKind::Store,
             Self::Docker { .. } => ErrorKind::Docker,
             Self::MissingProgram { .. } => ErrorKind::MissingProgram,

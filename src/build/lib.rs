@@ -18,6 +18,7 @@
 //! | [`cache`] | results that another builder made and signed |
 //! | [`why`] | what differs between two builds' inputs |
 //! | [`upkeep`] | newer versions: looked for, and put into a recipe |
+//! | [`scaffold`] | a first recipe for something that has none |
 //! | [`operation`] | all of it, in one call |
 //!
 //! On disk it owns the store, a folder that the caller names and that may be deleted at any time:
@@ -61,6 +62,7 @@ pub mod package;
 pub mod report;
 pub mod root;
 pub mod sandbox;
+pub mod scaffold;
 pub mod schedule;
 pub mod settings;
 pub mod store;

@@ -454,4 +454,30 @@ steps:
         assert!(fault("steps:", "cpe: [zlib]\nsteps:").contains("vendor:product"));
         assert!(fault("licence: Zlib", "license: Zlib").contains("unknown field `license`"));
     }
+
+    /// The keys that a document may have, as an error about another one lists them.
+    fn keys(text: &str) -> std::collections::BTreeSet<String> {
+        let error = Recipe::from_yaml("r.yaml", text).expect_err("refused").to_string();
+        let (_, list) = error.split_once("expected").unwrap_or_else(|| panic!("no list of keys: {error}"));
+        list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_key_is_documented_and_no_other() {
+        let page = include_str!("../../docs/recipes.md");
+        for (heading, text) in [
+            ("## Keys of a recipe", "nothing: 1"),
+            ("## Keys of a source", "sources: [{nothing: 1}]"),
+            ("## Keys of a step", "steps: [{nothing: 1}]"),
+        ] {
+            let (_, section) = page.split_once(heading).expect("the section is there");
+            let table = section.lines().skip_while(|line| !line.starts_with("| ---")).skip(1);
+            let key = |line: &str| line.strip_prefix("| `")?.split('`').next().map(str::to_owned);
+            let documented = table.take_while(|line| line.starts_with('|')).filter_map(key).collect();
+            assert_eq!(keys(text), documented, "{heading}");
+        }
+        for name in RESERVED_VARIABLES {
+            assert!(page.contains(&format!("`{name}`")), "{name} is not documented");
+        }
+    }
 }

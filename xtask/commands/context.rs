@@ -13,7 +13,7 @@ use medic_build::store::verify::Verified;
 use medic_build::{
     BuildError, BuiltComponent, BuiltPackage, CacheSettings, Fetched, Pushed, Rebuild, Settings, Shell,
     Survey, Vendored, build_components, build_packages, discard_damaged, fetch_sources, open_shell, push,
-    survey, upkeep, vendor, verify_store, why_rebuild,
+    scaffold, survey, upkeep, vendor, verify_store, why_rebuild,
 };
 use medic_model::image::ImageDefinition;
 use medic_model::{Arch, ComponentName, ImageName, PackageName, Version};
@@ -103,6 +103,11 @@ impl Context {
     /// Works out what a recipe says for another version.
     pub fn bump(&self, name: &ComponentName, to: &Version) -> Result<upkeep::Bump, Failure> {
         Ok(upkeep::bump(&self.settings, name, to, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Works out a first recipe for a component.
+    pub fn draft(&self, name: &ComponentName, source: &str) -> Result<scaffold::Draft, Failure> {
+        Ok(scaffold::draft(&self.settings, name, source, &BuildProgress::new(&*self.screen))?)
     }
 
     /// What the next build would do with components and all that they need, and why.

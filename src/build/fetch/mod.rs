@@ -42,6 +42,7 @@ use std::sync::{Mutex, PoisonError};
 use medic_model::recipe::FileSource;
 
 pub use access::{Access, Limits, Mirror, Programs, Proxy};
+pub(crate) use clients::is_plain;
 pub use document::Documents;
 pub use error::{Failure, FetchError, Reason};
 pub use event::Event;

@@ -174,7 +174,7 @@ pub(super) fn moved(location: &Location, from: &str, to: &str) -> Option<Locatio
 
 /// What Debian calls an upstream version, as upstream does: without what says that the source was packed anew, and what is meant
 /// where Debian had to count on (`1.3.dfsg+really1.3.2`).
-pub(super) fn of_debian(version: &str) -> Option<Version> {
+pub(crate) fn of_debian(version: &str) -> Option<Version> {
     let version = version.split_once(':').map_or(version, |(_, version)| version);
     let version = version.rsplit_once("+really").map_or(version, |(_, version)| version);
     let marks = [

@@ -24,6 +24,11 @@ pub use bump::{Bump, BumpedSource, Failed, bump, write};
 pub use outdated::{Finding, Lookup, State, outdated};
 pub use survey::Offer;
 
+pub(crate) use bump::put;
+pub(crate) use carry::of_debian;
+pub(crate) use released::newest_below;
+pub(crate) use survey::{Indexes, survey};
+
 use crate::error::{BuildError, ErrorKind};
 
 /// Why a recipe was not changed. Its file is as it was.

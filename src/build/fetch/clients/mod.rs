@@ -65,7 +65,7 @@ pub(super) fn copy(job: &Job<'_>, want: &Want, from: &Path, partial: &mut Partia
 }
 
 /// Whether a text from a recipe can be an argument of a program: it cannot be taken for an option, a path or a pattern.
-pub(super) fn is_plain(text: &str) -> bool {
+pub(crate) fn is_plain(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"._+-@/".contains(&b);
     !text.is_empty() && !text.starts_with(['-', '/', '.']) && text.bytes().all(plain) && !text.contains("..")
 }

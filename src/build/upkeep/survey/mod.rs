@@ -13,7 +13,7 @@ use medic_model::{Date, Version};
 use crate::fetch::Reason;
 use crate::fetch::ask::Asker;
 
-pub(super) use debian::Indexes;
+pub use debian::Indexes;
 
 /// A version that there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
