@@ -3,6 +3,7 @@
 //! Set-up: `.ci/setup --tests`. Nothing here is skipped when something is lacking: it fails and says what.
 
 mod bad_input;
+mod documents;
 mod interrupted;
 mod outputs;
 mod packages;
