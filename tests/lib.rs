@@ -12,6 +12,8 @@ pub mod container;
 pub mod fixture;
 #[path = "support/http.rs"]
 pub mod http;
+#[path = "support/python.rs"]
+pub mod python;
 #[path = "support/scratch.rs"]
 pub mod scratch;
 #[path = "support/server.rs"]

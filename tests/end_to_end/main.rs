@@ -5,6 +5,7 @@
 mod bad_input;
 mod checks;
 mod fetching;
+mod documents;
 mod interrupted;
 mod outputs;
 mod packages;
