@@ -168,7 +168,7 @@ fn list(logs: &[BuildLog], now: SystemTime) -> String {
     rows.extend(logs.iter().map(row));
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let line = |row: &[String; 7]| {
-        let cells = row.iter().enumerate().map(|(column, cell)| format!("{cell:<1$}", width(column)));
+        let cells = row.iter().enumerate().map(|(column, cell)| format!("{cell:<0$}", width(column)));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
     };
     rows.iter().map(line).collect()
