@@ -40,8 +40,8 @@ pub struct Graph {
     #[arg(long, group = "form")]
     pub json: bool,
     /// As one page with the graph and the last build's timeline; '-' is standard output [default: target/graph.html]
-    #[arg(long, group = "form", value_name = "FILE", num_args = 0..=1, default_missing_value = "")]
-    pub html: Option<PathBuf>,
+    #[arg(long, group = "form", value_name = "FILE")]
+    pub html: Option<Option<PathBuf>>,
     /// Whose times are shown: x64 or arm64 [default: this machine's]
     #[arg(long)]
     pub arch: Option<Arch>,
@@ -61,10 +61,10 @@ pub fn graph(arguments: &Graph) -> Result<(), Failure> {
         out.write_all(dot::render(&view).as_bytes())
     } else if let Some(file) = &arguments.html {
         let page = page::render(&view);
-        match file.to_str() {
-            Some("-") => out.write_all(page.as_bytes()),
-            Some("") => save(&environment.workspace.join(PAGE), &page),
-            _ => save(file, &page),
+        match file {
+            None => save(&environment.workspace.join(PAGE), &page),
+            Some(file) if file.as_os_str() == "-" => out.write_all(page.as_bytes()),
+            Some(file) => save(file, &page),
         }
     } else {
         out.write_all(tree::render(&view).as_bytes())

@@ -74,11 +74,11 @@ fn the_tree_is_aligned_and_says_what_takes_longest() {
         tree::render(&view()),
         "image web\n\
          └─ package nginx\n   \
-            └─ nginx 1.2                           60.0 s *\n      \
-               ├─ zlib 1.2                         3.4 s *\n      \
-               └─ openssl 1.2                2 min 19 s *\n         \
-                  └─ zlib 1.2                      3.4 s *\n\
-         alone 1.2                                     ?\n\
+            └─ nginx 1.2             60.0 s *\n      \
+               ├─ zlib 1.2            3.4 s *\n      \
+               └─ openssl 1.2    2 min 19 s *\n         \
+                  └─ zlib 1.2         3.4 s *\n\
+         alone 1.2                        ?\n\
          \n\
          4 components (1 of them never built here: their time is unknown), 3 min 22 s one after another\n\
          * the way that takes longest, 3 min 22 s: zlib → openssl → nginx\n\

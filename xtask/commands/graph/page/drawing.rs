@@ -89,7 +89,7 @@ fn nodes(view: &Overview) -> Vec<Node> {
         Node {
             id: format!("component {}", one.name),
             class: if critical { "component critical" } else { "component" },
-            title: one.name.to_string(),
+            title: format!("{}{}", one.name, if critical { " ◆" } else { "" }),
             below: format!("{} · {time}", one.version),
             told: format!("component {} {}: {time}{way}. {}", one.name, one.version, one.summary),
             column: columns[one.name.as_str()],

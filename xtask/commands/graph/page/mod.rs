@@ -72,7 +72,7 @@ fn graph(view: &Overview) -> String {
 
 fn build(view: &Overview) -> String {
     let Some(build) = &view.last_build else {
-        return "<section>\n<h2>The last build</h2>\n<p>No build of these components is recorded in the store yet.</p>\n</section>\n".to_owned();
+        return "<section>\n<h2>The last build</h2>\n<p>No build of these components is recorded in the store yet: a build that builds something leaves a record.</p>\n</section>\n".to_owned();
     };
     let ran = build.components.iter().filter(|one| one.run.is_some()).count();
     let stored = build.components.iter().filter(|one| one.state == State::Stored).count();
@@ -114,15 +114,37 @@ fn outcome(build: &Timeline) -> String {
 
 fn table(view: &Overview) -> String {
     let rows: String = view.components.iter().map(|one| row(view, one)).collect();
+    let last = view
+        .last_build
+        .as_ref()
+        .map_or("", |_| "<th scope=\"col\">in the last build</th><th scope=\"col\">steps</th>");
     format!(
         "<section aria-labelledby=\"each\">\n<h2 id=\"each\">Each component</h2>\n<div class=\"scroll\">\n<table>\n\
-         <thead><tr><th scope=\"col\">component</th><th scope=\"col\">version</th><th scope=\"col\">needs</th><th scope=\"col\" class=\"number\">time</th>\
-         <th scope=\"col\">in the last build</th><th scope=\"col\">steps</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n</section>\n"
+         <thead><tr><th scope=\"col\">component</th><th scope=\"col\">version</th><th scope=\"col\">needs</th>\
+         <th scope=\"col\" class=\"number\">time</th>{last}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n</section>\n"
     )
 }
 
 fn row(view: &Overview, one: &Component) -> String {
-    let timed = view.last_build.as_ref().and_then(|build| build.component(&one.name));
+    let needs: Vec<String> = one.needs.iter().map(ToString::to_string).collect();
+    let mark = if view.is_critical(&one.name) {
+        " <span class=\"mark\" title=\"critical path\">◆</span>"
+    } else {
+        ""
+    };
+    format!(
+        "<tr data-id=\"component {name}\"><th scope=\"row\">{name}{mark}</th><td>{}</td><td>{}</td><td class=\"number\">{}</td>{}</tr>\n",
+        escape(&one.version.to_string()),
+        escape(&needs.join(", ")),
+        one.milliseconds.map_or_else(|| "?".to_owned(), took),
+        view.last_build.as_ref().map_or_else(String::new, |build| in_build(build, &one.name)),
+        name = escape(one.name.as_str()),
+    )
+}
+
+/// What became of a component in a build, and its steps.
+fn in_build(build: &Timeline, name: &ComponentName) -> String {
+    let timed = build.component(name);
     let state = timed.map_or("not part of it", |timed| match timed.state {
         State::Built => "built",
         State::Stored => "in the store",
@@ -131,20 +153,7 @@ fn row(view: &Overview, one: &Component) -> String {
         State::NotBegun => "not begun",
     });
     let steps = timed.and_then(|timed| timed.run.as_ref()).map(lanes::told_steps).unwrap_or_default();
-    let needs: Vec<String> = one.needs.iter().map(ToString::to_string).collect();
-    let mark = if view.is_critical(&one.name) {
-        " <span class=\"mark\" title=\"critical path\">◆</span>"
-    } else {
-        ""
-    };
-    format!(
-        "<tr data-id=\"component {name}\"><th scope=\"row\">{name}{mark}</th><td>{}</td><td>{}</td><td class=\"number\">{}</td><td>{state}</td><td>{}</td></tr>\n",
-        escape(&one.version.to_string()),
-        escape(&needs.join(", ")),
-        one.milliseconds.map_or_else(|| "?".to_owned(), took),
-        escape(&steps.join(" · ")),
-        name = escape(one.name.as_str()),
-    )
+    format!("<td>{state}</td><td>{}</td>", escape(&steps.join(" · ")))
 }
 
 /// Text as it may stand between tags, and in an attribute's double quotes.
