@@ -149,9 +149,9 @@ fn a_damaged_archive_is_packed_again() {
 
 #[test]
 fn a_licence_that_is_left_out_is_missed() {
-    let fault = fault(&format!("{PACKAGE}exclude: [share/licenses/hello]\n"), |_| {});
-    assert!(fault.contains("licence-missing") && fault.contains("share/licenses/hello"), "{fault}");
-    let fault = super::tests::fault(PACKAGE, |folder| {
+    let excluded = fault(&format!("{PACKAGE}exclude: [share/licenses/hello]\n"), |_| {});
+    assert!(excluded.contains("licence-missing") && excluded.contains("share/licenses/hello"), "{excluded}");
+    let fault = fault(PACKAGE, |folder| {
         fs_err::remove_dir_all(folder.join("zlib/share")).expect("removed");
     });
     assert!(fault.contains("'zlib' is in the package (Zlib)"), "{fault}");
