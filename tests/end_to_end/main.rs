@@ -4,12 +4,16 @@
 
 mod bad_input;
 mod checks;
+mod fetching;
 mod interrupted;
 mod outputs;
 mod packages;
 mod reproducible;
 mod run;
+mod runners;
+mod scheduling;
 mod services;
 mod serving;
 mod stopping;
+mod store;
 mod volumes;

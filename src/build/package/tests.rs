@@ -4,6 +4,8 @@ use medic_archive::package::Limits;
 use medic_archive::{DirectorySink, PackageReader};
 
 use super::*;
+use crate::attest::tests::{record, toolchain};
+use crate::attest::{Evidence, Made};
 use crate::graph::tests::recipe;
 use crate::report::Silent;
 
@@ -54,7 +56,21 @@ fn packed(
         own_paths: Vec::new(),
     };
     let store = Store::open(&folder.path().join("store"), "test", &Silent).expect("opened");
-    let twice = [(); 2].into_iter().map(|()| pack(&source, &store, &Silent)).collect();
+    let toolchain = toolchain();
+    let records = [&hello, &zlib].map(|recipe| (recipe, record(recipe)));
+    let made = records.iter().map(|(recipe, record)| {
+        let folder = folder.path().to_owned();
+        (recipe.name.clone(), Made { record, root: folder.clone(), folder, packages: Vec::new() })
+    });
+    let made = made.collect();
+    let evidence = Evidence { toolchain: &toolchain, made, revision: None, fetch: &|_| Ok(()) };
+    let twice = [(); 2]
+        .into_iter()
+        .map(|()| match find(&source, &evidence, &store, &Silent)? {
+            Ok(built) => Ok(built),
+            Err(unpacked) => pack(&source, unpacked, &evidence, &store, &Silent),
+        })
+        .collect();
     (folder, twice)
 }
 

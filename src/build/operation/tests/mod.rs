@@ -1,12 +1,20 @@
 //! Real builds of small recipes: in the real sandbox, with this machine's own programs as the build root and a compiler that
 //! is none.
 
+mod caching;
 mod checked;
+mod collecting;
+mod damage;
+mod documents;
 mod failing;
 mod fixture;
+mod hostile;
 mod mirror;
 mod reasons;
 mod sharing;
+mod shells;
+mod sources;
+mod timing;
 
 use super::*;
 use fixture::Fixture;
