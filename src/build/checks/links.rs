@@ -111,7 +111,8 @@ fn follow(tree: &Tree, link: &RelPath, target: &str) -> End {
                 open.extend(parts(target));
             }
             Some(Node::Directory { .. }) => {}
-            Some(Node::File { .. }) if open.iter().any(|part| !matches!(part.as_str(), "" | ".")) => {
+            // A slash behind a file asks for a folder.
+            Some(Node::File { .. }) if !open.is_empty() => {
                 return End::Nothing(format!("{here}/"));
             }
             Some(Node::File { .. }) => {}

@@ -135,8 +135,7 @@ impl Walk<'_> {
             return self.folder(place, shown);
         }
         let Some(below) = shown.strip_prefix(home.as_str()).and_then(|rest| rest.strip_prefix('/')) else {
-            self.outside.push(format!("/{shown}"));
-            return Ok(());
+            return self.outside(place, shown, meta);
         };
         self.permissions(below, meta);
         match path.and_then(|path| path.below(home)) {
@@ -144,6 +143,18 @@ impl Walk<'_> {
             None => self.walked.findings.push(BAD_NAME.finds(below, "no manifest can hold this name")),
         }
         if meta.is_dir() { self.folder(place, shown) } else { Ok(()) }
+    }
+
+    /// Something outside of `home`: its files are named, or the folder when it is empty.
+    fn outside(&mut self, place: &Path, shown: &str, meta: &Metadata) -> io::Result<()> {
+        let before = self.outside.len();
+        if meta.is_dir() {
+            self.folder(place, shown)?;
+        }
+        if self.outside.len() == before {
+            self.outside.push(format!("/{shown}"));
+        }
+        Ok(())
     }
 
     fn keep(&mut self, place: &Path, path: RelPath, meta: &Metadata) -> io::Result<()> {

@@ -11,9 +11,6 @@ use super::{rules, steps, tools};
 const LARGEST: ByteSize = ByteSize(256 << 20);
 /// The longest summary that lists show whole.
 const SUMMARY: usize = 120;
-/// Versions that are something else tomorrow.
-const FLOATING: [&str; 8] = ["latest", "master", "main", "head", "trunk", "stable", "nightly", "current"];
-
 /// Looks at a recipe.
 pub fn recipe(workspace: &Workspace, recipe: &Defined<Recipe>, now: u64) -> Vec<Remark> {
     let mut remarks = Vec::new();
@@ -74,10 +71,6 @@ fn heading(recipe: &Defined<Recipe>, now: u64, remarks: &mut Vec<Remark>) {
     let mut remark = |rule, key, message: String| {
         remarks.push(recipe.remark(rule, recipe.document.key(key), message));
     };
-    let version = value.version.to_string();
-    if FLOATING.contains(&version.to_ascii_lowercase().as_str()) {
-        remark(&rules::VERSION, "version", format!("'{version}' is something else tomorrow"));
-    }
     // A day begins earlier in other parts of the world.
     if value.released.epoch() > now.saturating_add(86_400) {
         remark(&rules::RELEASED, "released", format!("{} is in the future", value.released));

@@ -64,10 +64,6 @@ rules! {
         "The limit is what a server that sends rubbish can make us write. Without one it is 512 MiB.";
         "Give 'max_size', about twice the size of the file.";
         ALLOWED;
-    VERSION Error "floating-version" "a version that says nothing":
-        "'latest' or a branch is something else tomorrow; packages could not be compared, nor upgraded.";
-        "Give upstream's number, or the date of the commit.";
-        Exceptions::Never("versions are compared");
     RELEASED Error "released-in-future" "a release date in the future":
         "It becomes the time of every file; make and tar complain of files from the future.";
         "Give the day on which upstream released it.";

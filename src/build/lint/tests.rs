@@ -117,7 +117,7 @@ fn this_workspace_has_no_error() {
 #[test]
 fn each_fault_of_a_recipe_is_found_in_its_line() {
     for (from, to, line, rule) in [
-        ("version: \"1.0\"", "version: latest", 2, "floating-version"),
+        ("version: \"1.0\"", "version: latest", 2, "definition"),
         ("2026-01-01", "2026-07-03", 3, "released-in-future"),
         ("Says hello", "says hello.", 4, "summary-style"),
         ("https://example.org/\n", "http://example.org/\n", 5, "insecure-url"),
@@ -266,7 +266,8 @@ fn each_fault_of_a_package_is_found() {
         with(file, &PACKAGE.replace("{hello: {}}", "{hello: {}, more: {}}")),
         ["packages/hello/package.yaml:4 service-script"]
     );
-    let names = with(file, &PACKAGE.replace("[hello]", "[helo]\ndepends: [absent]"));
+    let mut names = with(file, &PACKAGE.replace("[hello]", "[helo]\ndepends: [absent]"));
+    names.retain(|one| one.starts_with("packages/"));
     assert_eq!(
         names,
         ["packages/hello/package.yaml:3 unknown-name", "packages/hello/package.yaml:4 unknown-name"]

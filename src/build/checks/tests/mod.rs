@@ -5,7 +5,7 @@ mod contents;
 mod trees;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::*;

@@ -22,7 +22,7 @@ fn what_stands_outside_is_named() {
     built.write("kept", "");
     fs::create_dir_all(built.out.path().join("usr/lib")).expect("made");
     fs::write(built.out.path().join("usr/lib/libz.so"), "x").expect("written");
-    assert_eq!(built.found(), [file("outside-prefix", "/usr")]);
+    assert_eq!(built.found(), [file("outside-prefix", "/usr/lib/libz.so")]);
     let built = Built::new();
     fs::remove_dir(built.prefix()).expect("removed");
     symlink("/etc", built.prefix()).expect("linked");
