@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use medic_model::Arch;
+
 use super::*;
 use crate::operation::collect::survey_on;
 use crate::store::Store;
@@ -50,7 +52,7 @@ fn built_twice() -> Fixture {
 #[test]
 fn what_is_needed_now_stays_and_all_else_goes() {
     let fixture = built_twice();
-    let (plan, _) = planned(&fixture, Duration::from_secs(3600));
+    let (_, plan) = planned(&fixture, Duration::from_secs(3600));
     assert_eq!(gone(&plan), [], "everything was used within the hour");
     let (plan, freed) = collect(&fixture, Duration::ZERO);
     let log = (Kind::Log, Fate::Unheld);
