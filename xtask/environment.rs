@@ -26,6 +26,7 @@ pub const HELP: &str = "Environment:
   MEDIC_OS_WORKSPACE      the folder with recipes/, packages/ and images/ [default: looked for from here upwards]
   DOCKER_HOST             the Docker daemon [default: unix:///var/run/docker.sock]
   CARGO_HOME              where crates that Cargo has fetched are looked for
+  TERM                    what the terminal can, for programs in a shell's sandbox
   NO_COLOR                when not empty: no colours
 
 Exit codes: 0 done, 1 failed, 2 bad arguments, 3 bad recipe, package or image, 4 a source could not be fetched,
@@ -50,6 +51,8 @@ pub struct Environment {
     pub docker_host: Option<String>,
     /// Cargo's folder.
     pub cargo_home: Option<PathBuf>,
+    /// The kind of the terminal.
+    pub term: Option<String>,
     /// Whether colours are unwanted.
     pub no_color: bool,
 }
@@ -149,6 +152,7 @@ impl Environment {
             debian_mirrors: words(DEBIAN_MIRROR),
             docker_host: env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()),
             cargo_home: folder("CARGO_HOME").or_else(|| folder("HOME").map(|home| home.join(".cargo"))),
+            term: env::var("TERM").ok().filter(|term| !term.is_empty()),
             no_color: env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
         })
     }
@@ -169,6 +173,7 @@ mod tests {
             WORKSPACE,
             "DOCKER_HOST",
             "CARGO_HOME",
+            "TERM",
             "NO_COLOR",
         ] {
             assert!(HELP.contains(name), "{name} is not in the help");

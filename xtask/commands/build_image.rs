@@ -1,5 +1,6 @@
 //! `build-image`: from recipes to an image, to every place that was asked for.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -32,6 +33,8 @@ pub struct BuiltImage {
     pub archive: PathBuf,
     /// Whether anything was done: compiled, packed, assembled or written.
     pub fresh: bool,
+    /// What kept build steps apart from the machine: each way once.
+    pub isolation: BTreeSet<String>,
     /// Nothing of the store is removed while it is being used.
     pub in_use: InUse,
 }
@@ -96,7 +99,8 @@ fn build_once(context: &Context, name: &ImageName) -> Result<BuiltImage, Failure
         context.environment.workspace.join(format!("target/images/{name}-{}.oci.tar", context.arch));
     let written = image.write_archive(&archive)?;
     let fresh = built || image.fresh || !written.unchanged;
-    Ok(BuiltImage { image, archive, fresh, in_use })
+    let isolation = packages.into_iter().flat_map(|package| package.isolation).collect();
+    Ok(BuiltImage { image, archive, fresh, isolation, in_use })
 }
 
 fn assembled(
@@ -164,6 +168,9 @@ pub fn build_image(arguments: &BuildImage) -> Result<(), Failure> {
     let state = if fresh { "built" } else { "up to date, nothing was done" };
     text.push_str(&format!("{} {} ({}): {state}\n", built.image.name, built.image.version, context.arch));
     text.push_str(&format!("  {}\n", built.image.manifest.digest.oci()));
+    for isolation in &built.isolation {
+        text.push_str(&format!("  built in {isolation}\n"));
+    }
     for line in &done.lines {
         text.push_str(&format!("  {line}\n"));
     }
@@ -219,6 +226,7 @@ fn json(context: &Context, built: &BuiltImage, done: &Done, fresh: bool) -> serd
         "digest": built.image.manifest.digest.oci(),
         "archive": built.archive,
         "fresh": fresh,
+        "isolation": built.isolation,
         "compressed_size": table.compressed,
         "layers": table.rows,
     });

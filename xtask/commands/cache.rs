@@ -64,7 +64,8 @@ pub fn cache(command: &Cache) -> Result<(), Failure> {
 }
 
 fn push(arguments: &Push) -> Result<(), Failure> {
-    let context = Context::new(&BuildOptions { arch: arguments.arch, jobs: None, offline: true })?;
+    let context =
+        Context::new(&BuildOptions { arch: arguments.arch, offline: true, ..BuildOptions::default() })?;
     let folder = std::path::absolute(&arguments.folder)?;
     let signer = cache::signing_key(&read(&arguments.key)?)?;
     let pushed = context.push(&arguments.components, &folder, &signer)?;

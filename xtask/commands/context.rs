@@ -2,22 +2,27 @@
 
 use std::num::NonZero;
 use std::path::Path;
+use std::time::SystemTime;
 
 use medic_build::cache::{SigningKey, trusted_keys};
 use medic_build::definitions::Definitions;
 use medic_build::fetch::{self, Access, Mirror};
+use medic_build::sandbox::{self, Runner};
 use medic_build::store::InUse;
 use medic_build::store::verify::Verified;
 use medic_build::{
-    BuildError, BuiltPackage, CacheSettings, Fetched, Pushed, Rebuild, Settings, Survey, Vendored,
-    build_packages, discard_damaged, fetch_sources, push, survey, vendor, verify_store, why_rebuild,
+    BuildError, BuiltComponent, BuiltPackage, CacheSettings, Fetched, Pushed, Rebuild, Settings, Shell,
+    Survey, Vendored, build_components, build_packages, discard_damaged, fetch_sources, open_shell, push,
+    survey, upkeep, vendor, verify_store, why_rebuild,
 };
 use medic_model::image::ImageDefinition;
-use medic_model::{Arch, ComponentName, ImageName, PackageName};
+use medic_model::{Arch, ComponentName, ImageName, PackageName, Version};
 
 use crate::arguments::BuildOptions;
 use crate::environment::{Environment, EnvironmentError};
 use crate::failure::Failure;
+use crate::git::Revision;
+use crate::machine;
 use crate::progress::{BuildProgress, Screen, screen};
 
 /// Where apt keeps the addresses of the machine's Debian mirrors.
@@ -52,13 +57,25 @@ impl Context {
             store: environment.store.clone(),
             arch,
             jobs,
+            memory: options.memory.map_or_else(machine::available_memory, |memory| memory.0),
+            keep_going: options.keep_going,
             offline: options.offline,
             access: access(&environment, options.offline)?,
+            revision: None,
+            runner: options.runner,
+            docker_host: environment.docker_host.clone(),
             cache: cache(&environment)?,
             command_line: command_line(),
+            cancel: crate::interrupt::cancel(),
+            started: SystemTime::now(),
         };
         let jobs = u32::try_from(jobs).ok().and_then(NonZero::new).unwrap_or(NonZero::<u32>::MIN);
         Ok(Self { screen: screen(environment.no_color), environment, arch, jobs, settings })
+    }
+
+    /// What builds are told.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// An image's definition.
@@ -68,7 +85,24 @@ impl Context {
 
     /// Builds packages, or finds them in the store.
     pub fn packages(&self, names: &[PackageName]) -> Result<Vec<BuiltPackage>, Failure> {
-        Ok(build_packages(&self.settings, names, &BuildProgress::new(&*self.screen))?)
+        let revision = Revision::of(&self.environment.workspace).commit;
+        let settings = Settings { revision, ..self.settings.clone() };
+        Ok(build_packages(&settings, names, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Builds components and all that they need, or finds them in the store.
+    pub fn components(&self, names: &[ComponentName]) -> Result<Vec<BuiltComponent>, Failure> {
+        Ok(build_components(&self.settings, names, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Looks for newer versions of components.
+    pub fn outdated(&self, names: &[ComponentName]) -> Result<Vec<upkeep::Lookup>, Failure> {
+        Ok(upkeep::outdated(&self.settings, names, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Works out what a recipe says for another version.
+    pub fn bump(&self, name: &ComponentName, to: &Version) -> Result<upkeep::Bump, Failure> {
+        Ok(upkeep::bump(&self.settings, name, to, &BuildProgress::new(&*self.screen))?)
     }
 
     /// What the next build would do with components and all that they need, and why.
@@ -84,6 +118,16 @@ impl Context {
     /// Copies them to a folder as well.
     pub fn vendor(&self, names: &[ComponentName], folder: &Path) -> Result<Vec<Vendored>, Failure> {
         Ok(vendor(&self.settings, names, folder, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Opens a sandbox at a step of a component; with what runs programs in it.
+    pub fn shell(
+        &self,
+        component: &ComponentName,
+        step: Option<&str>,
+    ) -> Result<(Shell, Box<dyn Runner>), Failure> {
+        let shell = open_shell(&self.settings, component, step, &BuildProgress::new(&*self.screen))?;
+        Ok((shell, sandbox::runner(&self.settings)))
     }
 
     /// Keeps everything in the store for as long as the value lives, what was built before included.

@@ -48,7 +48,7 @@ pub struct Gc {
 /// Carries the command out.
 pub fn gc(arguments: &Gc) -> Result<(), Failure> {
     let arch = Arch::host().unwrap_or(Arch::X64);
-    let context = Context::new(&BuildOptions { arch: Some(arch), jobs: None, offline: true })?;
+    let context = Context::new(&BuildOptions { arch: Some(arch), offline: true, ..BuildOptions::default() })?;
     let mut survey = context.survey()?;
     let images = images(&context, &survey.packages)?;
     let packages: Vec<_> = survey.packages.iter().map(|package| package.sha256).collect();

@@ -38,7 +38,7 @@ pub fn store(command: &Store) -> Result<(), Failure> {
 
 fn verify(arguments: &Verify) -> Result<(), Failure> {
     let arch = Arch::host().unwrap_or(Arch::X64);
-    let context = Context::new(&BuildOptions { arch: Some(arch), jobs: None, offline: true })?;
+    let context = Context::new(&BuildOptions { arch: Some(arch), offline: true, ..BuildOptions::default() })?;
     let built = context.verify_store()?;
     // Nobody else removes layers, and what is used meanwhile is sound or found to be damaged by its user, too.
     let images = garbage::verify(&context.environment.store)?;

@@ -15,8 +15,8 @@ use medic_model::roots::{BuildRoots, Toolchain};
 use medic_model::{ComponentName, DocumentError, ImageName, PackageName, RelPath};
 
 use crate::error::BuildError;
-use locate::locate;
-use suggest::nearest;
+pub(crate) use locate::locate;
+pub(crate) use suggest::nearest;
 
 /// Why a document cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +95,11 @@ impl Definitions {
     /// The folder of the compiler's wrappers.
     pub fn wrappers(&self) -> PathBuf {
         self.root.join("recipes/toolchain/bin")
+    }
+
+    /// The folder with the licence texts of what the compiler links into every program: `<name>/…`.
+    pub fn toolchain_licences(&self) -> PathBuf {
+        self.root.join("recipes/toolchain/licences")
     }
 
     /// `recipes/<name>/recipe.yaml`

@@ -17,6 +17,7 @@
 
 mod access;
 pub mod apt;
+pub mod ask;
 pub mod cargo_lock;
 mod clients;
 mod document;

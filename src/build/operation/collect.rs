@@ -7,7 +7,7 @@ use medic_model::package::PackageDefinition;
 use medic_model::{Arch, ComponentName, PackageName, Sha256};
 
 use super::context::Context;
-use super::{Machine, OWN, Results, packages, rebuild, stored};
+use super::{Machine, Results, packages, rebuild, stored};
 use crate::component::{ResolvedSource, resolve};
 use crate::definitions::Definitions;
 use crate::error::BuildError;
@@ -15,6 +15,7 @@ use crate::fetch;
 use crate::package::{self, BuiltPackage};
 use crate::report::Reporter;
 use crate::root;
+use crate::sandbox::Bubblewrap;
 use crate::settings::Settings;
 use crate::store::gc::{Freed, Object, PackageFound, Pin, Plan, carry_out, survey as objects};
 use crate::store::{Store, StoreError};
@@ -52,7 +53,7 @@ pub struct CurrentPackage {
 /// # Errors
 /// A definition is wrong: then nobody can say what is needed. The store cannot be read.
 pub fn survey(settings: &Settings, reporter: &dyn Reporter) -> Result<Survey, BuildError> {
-    survey_on(&OWN, settings, reporter)
+    survey_on(&Machine::own(&Bubblewrap), settings, reporter)
 }
 
 pub(super) fn survey_on(
@@ -160,8 +161,8 @@ fn package(
     let linked = packages::linked(context, definition);
     if definition.components.iter().chain(linked).all(|name| results.contains_key(name)) {
         let source = packages::source(context, definition, results);
-        let built = package::find(&source, &context.store, context.reporter)?;
-        return Ok(built.ok().map(|built| current(&built, true)));
+        let built = package::seen(&source, &context.store, context.reporter)?;
+        return Ok(built.map(|built| current(&built, true)));
     }
     let same = |found: &&PackageFound| {
         let manifest = &found.package.manifest;

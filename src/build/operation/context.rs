@@ -1,7 +1,6 @@
 //! What all parts of one build share.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 use medic_model::recipe::FileSource;
@@ -121,9 +120,15 @@ impl<'a> Context<'a> {
         &self.roots[&self.graph.recipe(name).root]
     }
 
+    /// Tells this build's reporter.
     pub fn report(&self, name: &ComponentName, progress: Progress) {
+        self.tell(self.reporter, name, progress);
+    }
+
+    /// Tells another one, which passes it on.
+    pub fn tell(&self, reporter: &dyn Reporter, name: &ComponentName, progress: Progress) {
         let version = self.graph.recipe(name).version.clone();
-        self.reporter.report(Event::Component { name: name.clone(), version, progress });
+        reporter.report(Event::Component { name: name.clone(), version, progress });
     }
 
     /// That the programs that a recipe asks for are in its root.
@@ -146,13 +151,19 @@ impl<'a> Context<'a> {
         let mut known: BTreeSet<Sha256> = BTreeSet::new();
         let wanted: Vec<&FileSource> =
             own.chain(compiler).filter(|source| known.insert(source.sha256)).collect();
+        self.fetch_files(&wanted)
+    }
+
+    /// Fetches these files.
+    pub fn fetch_files(&self, wanted: &[&FileSource]) -> Result<(), BuildError> {
+        let (_listening, cancel) = self.settings.cancel.listen();
         fetch::fetch_all(
-            &wanted,
+            wanted,
             &self.settings.store,
             &self.settings.access,
             &fetch::Limits::default(),
             &|event| self.reporter.report(Event::Fetch(event)),
-            &AtomicBool::new(false),
+            cancel,
         )?;
         Ok(())
     }
@@ -166,6 +177,7 @@ impl<'a> Context<'a> {
             tree: self.store.layout().tree(&done.record.tree),
             digest: done.record.tree,
             fresh: done.fresh,
+            isolation: done.record.isolation.clone(),
         }
     }
 }

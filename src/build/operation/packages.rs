@@ -1,12 +1,17 @@
 //! From components to packages.
 
+use std::collections::BTreeSet;
+
 use medic_model::package::PackageDefinition;
+use medic_model::recipe::FileSource;
 use medic_model::{ComponentName, PackageName};
 
 use super::Results;
 use super::context::Context;
+use crate::attest::{Evidence, Fetch, Made};
 use crate::definitions::Definitions;
 use crate::error::BuildError;
+use crate::fetch::absent;
 use crate::graph::Graph;
 use crate::package::{BuiltPackage, Part, RECORD, Source, find, pack};
 use crate::report::Event;
@@ -52,7 +57,9 @@ pub fn source<'a>(context: &'a Context<'_>, package: &'a PackageDefinition, resu
         arch: context.settings.arch,
         components: package.components.iter().map(part).collect(),
         linked: linked(context, package).into_iter().map(part).collect(),
+        toolchain_licences: context.definitions.toolchain_licences(),
         jobs: context.settings.jobs,
+        own_paths: context.settings.own_paths(),
     }
 }
 
@@ -71,8 +78,10 @@ fn pack_one(
     results: &Results,
 ) -> Result<Option<BuiltPackage>, BuildError> {
     context.reporter.report(Event::Packing(package.name.clone()));
-    let source = source(context, package, results);
-    let built = match find(&source, &context.store, context.reporter)? {
+    let (source, store) = (source(context, package, results), &context.store);
+    let fetch = |wanted: &[&FileSource]| context.fetch_files(&absent(wanted, store.layout().root()));
+    let evidence = evidence(context, &source, results, &fetch);
+    let mut built = match find(&source, &evidence, store, context.reporter)? {
         Ok(built) => {
             touch_package(&built);
             built
@@ -83,9 +92,13 @@ fn pack_one(
                     return Ok(None);
                 }
             }
-            pack(&source, unpacked, &context.store)?
+            pack(&source, unpacked, &evidence, store, context.reporter)?
         }
     };
+    let parts = source.components.iter().chain(&source.linked);
+    let isolation: BTreeSet<_> =
+        parts.filter_map(|part| results[&part.recipe.name].record.isolation.clone()).collect();
+    built.isolation = isolation.into_iter().collect();
     context.reporter.report(Event::Packed {
         name: package.name.clone(),
         version: built.manifest.version.clone(),
@@ -99,5 +112,30 @@ fn pack_one(
 fn touch_package(built: &BuiltPackage) {
     if let Some(folder) = built.archive.parent() {
         crate::store::touch(&folder.join(RECORD));
+    }
+}
+
+/// How the components of a package were made.
+fn evidence<'a>(
+    context: &'a Context<'_>,
+    source: &Source<'_>,
+    results: &'a Results,
+    fetch: &'a Fetch<'a>,
+) -> Evidence<'a> {
+    let made = |part: &Part<'_>| {
+        let (name, root) = (&part.recipe.name, context.root(&part.recipe.name));
+        let made = Made {
+            record: &results[name].record,
+            folder: context.definitions.recipe_folder(name),
+            root: root.tree.clone(),
+            packages: root.packages(context.reporter),
+        };
+        (name.clone(), made)
+    };
+    Evidence {
+        toolchain: &context.toolchain,
+        made: source.components.iter().chain(&source.linked).map(made).collect(),
+        revision: context.settings.revision.as_deref(),
+        fetch,
     }
 }

@@ -6,12 +6,13 @@ use std::path::Path;
 use medic_model::{ComponentName, Sha256, Version};
 
 use super::context::Context;
-use super::{Machine, OWN, packages, stored};
+use super::{Machine, packages, stored};
 use crate::cache::{self, SigningKey};
 use crate::definitions::Definitions;
 use crate::error::BuildError;
 use crate::graph::Graph;
 use crate::report::Reporter;
+use crate::sandbox::Bubblewrap;
 use crate::settings::Settings;
 use crate::store::Store;
 
@@ -52,7 +53,7 @@ pub fn push(
     signer: &SigningKey,
     reporter: &dyn Reporter,
 ) -> Result<Vec<Pushed>, BuildError> {
-    push_on(&OWN, settings, names, folder, signer, reporter)
+    push_on(&Machine::own(&Bubblewrap), settings, names, folder, signer, reporter)
 }
 
 pub(super) fn push_on(

@@ -29,7 +29,8 @@ pub(crate) const RECORD: &str = "root.json";
 const TREE: &str = "tree";
 
 /// A build root that is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Root {
     /// Its folder, to be seen at `/`.
     pub tree: PathBuf,
@@ -49,9 +50,11 @@ struct RootRecord {
 /// A Debian package that a root is made of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DebianPackage {
-    file: String,
-    sha256: Sha256,
+pub struct DebianPackage {
+    /// `name_version_architecture.deb`
+    pub file: String,
+    /// Of the file.
+    pub sha256: Sha256,
 }
 
 /// What a root is asked to be.
@@ -192,6 +195,13 @@ fn furnish(tree: &Path, definition: &BuildRoot) -> Result<(), BuildError> {
 }
 
 impl Root {
+    /// The Debian packages that it is made of; none when it was not made here.
+    pub fn packages(&self, reporter: &dyn Reporter) -> Vec<DebianPackage> {
+        let record = self.tree.parent().map(|folder| folder.join(RECORD));
+        let record: Option<RootRecord> = record.and_then(|path| read_record(&path, reporter));
+        record.map(|record| record.packages).unwrap_or_default()
+    }
+
     /// Whether steps find this program, in the root or among the compiler's wrappers in `wrappers`.
     pub fn has_tool(&self, tool: &str, wrappers: &Path) -> bool {
         let there = |path: PathBuf| std::fs::symlink_metadata(path).is_ok();

@@ -91,6 +91,16 @@ impl Layout {
         self.toolchains().join(digest.to_string())
     }
 
+    /// What is known of each build's course, by when it was started.
+    pub fn builds(&self) -> PathBuf {
+        self.root.join("builds")
+    }
+
+    /// The logs of a component's builds, by action key.
+    pub fn logs_of(&self, component: &ComponentName) -> PathBuf {
+        self.logs().join(component.as_str())
+    }
+
     /// What steps wrote.
     pub fn logs(&self) -> PathBuf {
         self.root.join("logs")
@@ -98,12 +108,18 @@ impl Layout {
 
     /// The log of a component's build.
     pub fn log(&self, component: &ComponentName, key: &Sha256) -> PathBuf {
-        self.logs().join(component.as_str()).join(format!("{key}.log"))
+        self.logs_of(component).join(format!("{key}.log"))
     }
 
     /// What is being made now. A builder that starts removes what another left.
     pub fn work(&self) -> PathBuf {
         self.root.join("work")
+    }
+
+    /// What people look at in a shell. A folder in it is named after a component and the process that has it open; a builder
+    /// that starts removes those of processes that are gone.
+    pub fn shells(&self) -> PathBuf {
+        self.root.join("shells")
     }
 
     /// The folders that are always there.

@@ -10,6 +10,7 @@ pub mod gc;
 mod layout;
 mod lock;
 mod record;
+mod shells;
 pub mod verify;
 
 use std::path::{Path, PathBuf};
@@ -42,10 +43,23 @@ impl Store {
     /// # Errors
     /// The folder cannot be made or written.
     pub fn open(root: &Path, command_line: &str, reporter: &dyn Reporter) -> Result<Self, StoreError> {
+        Self::open_keeping(root, command_line, reporter, &[])
+    }
+
+    /// As [`Store::open`], but leaves these of `work/` as another builder left them.
+    ///
+    /// # Errors
+    /// The folder cannot be made or written.
+    pub fn open_keeping(
+        root: &Path,
+        command_line: &str,
+        reporter: &dyn Reporter,
+        kept: &[&str],
+    ) -> Result<Self, StoreError> {
         let layout = Layout::new(root);
         make_folder(root)?;
         let lock = lock::take(&layout.lock(), command_line, reporter)?;
-        Self { layout, _alone: None, _lock: Some(lock) }.made_ready()
+        Self { layout, _alone: None, _lock: Some(lock) }.made_ready(kept)
     }
 
     /// As [`Self::open`], for whoever removes: waits, too, until no command uses what it got from the store before.
@@ -64,12 +78,12 @@ impl Store {
         Self { layout: Layout::new(root), _alone: None, _lock: None }
     }
 
-    fn made_ready(self) -> Result<Self, StoreError> {
+    fn made_ready(self, kept: &[&str]) -> Result<Self, StoreError> {
         let store = self;
         for folder in store.layout.folders() {
             make_folder(&folder)?;
         }
-        store.remove_leftovers()?;
+        store.remove_leftovers(kept)?;
         Ok(store)
     }
 
@@ -104,17 +118,7 @@ impl Store {
     /// # Errors
     /// The folder cannot be read.
     pub fn records(&self) -> Result<Vec<(SystemTime, ComponentRecord)>, StoreError> {
-        let folder = self.layout.results();
-        let mut names = list(&folder)?;
-        names.sort();
-        let record = |name: std::ffi::OsString| {
-            let path = folder.join(name);
-            let written = std::fs::metadata(&path).and_then(|meta| meta.modified()).ok()?;
-            let text = std::fs::read(&path).ok()?;
-            let record: ComponentRecord = from_json(&path.to_string_lossy(), &text).ok()?;
-            Some((written, record))
-        };
-        Ok(names.into_iter().filter_map(record).collect())
+        records(&self.layout)
     }
 
     /// Puts a component's result in place: first its tree, then its record. A tree of that name that is there already is
@@ -167,17 +171,40 @@ impl Store {
     }
 
     /// What killed builders left: their work, and files they were about to rename.
-    fn remove_leftovers(&self) -> Result<(), StoreError> {
+    fn remove_leftovers(&self, kept: &[&str]) -> Result<(), StoreError> {
         let work = self.layout.work();
-        for entry in list(&work)? {
+        for entry in list(&work)?.iter().filter(|entry| !kept.iter().any(|kept| *kept == entry.as_os_str())) {
             remove_all(&work.join(entry))?;
         }
+        self.remove_dead_shells()?;
         let results = self.layout.results();
         for name in list(&results)?.into_iter().filter(|name| name.to_string_lossy().ends_with(".new")) {
             remove_all(&results.join(name))?;
         }
         Ok(())
     }
+}
+
+/// Every record of a result that can be read, with the time at which it was written, in the order of their keys; none when
+/// there is no store yet. Needs no lock: a record is replaced whole.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn records(layout: &Layout) -> Result<Vec<(SystemTime, ComponentRecord)>, StoreError> {
+    let folder = layout.results();
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut names = list(&folder)?;
+    names.sort();
+    let record = |name: std::ffi::OsString| {
+        let path = folder.join(name);
+        let written = std::fs::metadata(&path).and_then(|meta| meta.modified()).ok()?;
+        let text = std::fs::read(&path).ok()?;
+        let record: ComponentRecord = from_json(&path.to_string_lossy(), &text).ok()?;
+        Some((written, record))
+    };
+    Ok(names.into_iter().filter_map(record).collect())
 }
 
 /// A record that can be read and understood; a damaged one is a warning, and none.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use medic_archive::tree::Tree;
 use medic_archive::upstream;
 use medic_model::recipe::{FileSource, Location};
-use medic_model::roots::ToolchainSource;
+use medic_model::roots::{Toolchain as Definition, ToolchainSource};
 use medic_model::{Arch, RelPath, Sha256};
 use serde::Serialize;
 
@@ -29,6 +29,8 @@ pub(crate) const ZIG: &str = "zig";
 /// What the toolchain is, before anything of it is fetched.
 #[derive(Debug, Clone)]
 pub struct ToolchainPlan {
+    /// `recipes/toolchain/toolchain.yaml`
+    pub definition: Definition,
     /// The distribution.
     pub source: FileSource,
     /// The folder of the distribution that is the toolchain.
@@ -84,7 +86,8 @@ impl ToolchainPlan {
             folder: &source.folder,
             wrappers: digested.sha256,
         });
-        Ok(Self { source: file_source(source), folder: source.folder.clone(), wrappers, identity })
+        let (source, folder) = (file_source(source), source.folder.clone());
+        Ok(Self { definition: toolchain, source, folder, wrappers, identity })
     }
 
     /// Where the compiler is, or will be, in the store.
@@ -162,7 +165,7 @@ impl ToolchainPlan {
     }
 }
 
-fn file_source(source: &ToolchainSource) -> FileSource {
+pub(crate) fn file_source(source: &ToolchainSource) -> FileSource {
     FileSource {
         sha256: source.sha256,
         sha512: None,

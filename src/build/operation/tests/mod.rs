@@ -2,13 +2,19 @@
 //! is none.
 
 mod caching;
+mod checked;
 mod collecting;
 mod damage;
+mod documents;
 mod failing;
 mod fixture;
+mod hostile;
 mod mirror;
 mod reasons;
 mod sharing;
+mod shells;
+mod sources;
+mod timing;
 
 use super::*;
 use fixture::Fixture;
