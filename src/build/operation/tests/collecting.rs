@@ -92,10 +92,16 @@ fn what_cannot_be_known_without_building_stays() {
     drop(survey);
     let packed = fixture.pack(&["hello"]).expect("packed").remove(0);
     let again = fixture.build(&["hello"]).expect("found");
+    let name = "name: ComponentName(\"hello\")";
     assert_eq!((packed.fresh, again[1].digest), (false, built[1].digest));
     assert_eq!(
-        fixture.events().iter().filter(|event| event.contains("Finished") && event.contains("hello")).count(),
-        2
+        fixture
+            .events()
+            .iter()
+            .filter(|event| event.contains(name) && event.contains("progress: Finished"))
+            .count(),
+        2,
+        "hello was built in the beginning only"
     );
 }
 
