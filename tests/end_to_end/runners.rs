@@ -46,7 +46,12 @@ fn trees(store: &std::path::Path) -> Vec<String> {
             let text = std::fs::read_to_string(entry.path()).expect("read");
             let record: serde_json::Value = serde_json::from_str(&text).expect("JSON");
             let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
-            format!("{} {} {}", text(&record["inputs"]["component"]), text(&record["key"]), text(&record["tree"]))
+            format!(
+                "{} {} {}",
+                text(&record["inputs"]["component"]),
+                text(&record["key"]),
+                text(&record["tree"])
+            )
         })
         .collect();
     trees.sort();
@@ -86,7 +91,11 @@ fn the_summary_and_the_log_say_which_isolation_applied() {
     for runner in RUNNERS {
         let fixture = Fixture::new(&format!("isolation-{runner}"));
         // The runner is no input, so each needs a recipe of its own to build anything.
-        fixture.change(RECIPE, "      mkdir", &format!("      : {runner} {}\n      mkdir", std::process::id()));
+        fixture.change(
+            RECIPE,
+            "      mkdir",
+            &format!("      : {runner} {}\n      mkdir", std::process::id()),
+        );
         let outcome = fixture.xtask(&["build-package", "hello", "--runner", runner]).success();
         assert!(outcome.stdout.contains(&format!("built in {runner}")), "{}", outcome.stdout);
         assert!(outcome.stdout.contains("no capabilities"), "{}", outcome.stdout);
@@ -97,14 +106,18 @@ fn the_summary_and_the_log_say_which_isolation_applied() {
 fn docker_that_is_not_there_or_elsewhere_is_said() {
     let fixture = Fixture::new("no-docker");
     fixture.change(RECIPE, "      mkdir", &format!("      : no docker {}\n      mkdir", std::process::id()));
-    for (host, says) in
-        [("unix:///nonexistent/docker.sock", "no daemon answers"), ("tcp://192.0.2.1:2375", "another machine")]
-    {
+    for (host, says) in [
+        ("unix:///nonexistent/docker.sock", "no daemon answers"),
+        ("tcp://192.0.2.1:2375", "another machine"),
+    ] {
         let mut command = fixture.command(&["build-package", "hello", "--runner", "docker"]);
         let outcome = run(command.env("DOCKER_HOST", host)).ended_with(DOCKER);
         outcome.says(host).says(says).says("--runner bubblewrap");
     }
-    fixture.xtask(&["build-package", "hello", "--runner", "podman"]).ended_with(USAGE).says("bubblewrap or docker");
+    fixture
+        .xtask(&["build-package", "hello", "--runner", "podman"])
+        .ended_with(USAGE)
+        .says("bubblewrap or docker");
 }
 
 #[test]
@@ -114,7 +127,8 @@ fn a_shell_opens_where_a_step_failed() {
         fixture.change(RECIPE, "      mkdir", "      echo was here > mark\n      false\n      mkdir");
         // Each test has the store at times; the failed build's folder is kept until the next build.
         let store = fixture.join("store");
-        let _ = call("cp", &["-al", &format!("{}/roots", fixture.store().display()), &store.to_string_lossy()]);
+        let _ =
+            call("cp", &["-al", &format!("{}/roots", fixture.store().display()), &store.to_string_lossy()]);
         let own = |arguments: &[&str]| {
             let mut command = in_workspace(&fixture.join(""), &store);
             command.args(arguments).args(["--runner", runner]);
@@ -126,7 +140,8 @@ fn a_shell_opens_where_a_step_failed() {
             let mut command = own(&["shell", "hello"]);
             run(command.args(["--", "sh", "-c", script]))
         };
-        let outcome = shell("cat mark; pwd; id -u; uname -n; env | grep ^PREFIX; sh -eu /steps/01-compile; exit 9");
+        let outcome =
+            shell("cat mark; pwd; id -u; uname -n; env | grep ^PREFIX; sh -eu /steps/01-compile; exit 9");
         let outcome = outcome.ended_with(9);
         let expected = "was here\n/build/src\n1000\nbuild\nPREFIX=/srv/software/hello/current/default\n";
         assert_eq!(outcome.stdout, expected, "{}", outcome.stderr);
@@ -155,7 +170,9 @@ fn interactive(command: &Command) {
     }
     let outcome = run(&mut shell).ended_with(6);
     let shown = outcome.stdout;
-    for says in ["the step 'compile', which failed", "sh -eu /steps/01-compile", "was here", "42 vt100", "/dev/"] {
+    for says in
+        ["the step 'compile', which failed", "sh -eu /steps/01-compile", "was here", "42 vt100", "/dev/"]
+    {
         assert!(shown.contains(says), "no '{says}' in:\n{shown}");
     }
 }
