@@ -12,8 +12,12 @@ pub mod container;
 pub mod fixture;
 #[path = "support/http.rs"]
 pub mod http;
+#[path = "support/python.rs"]
+pub mod python;
 #[path = "support/scratch.rs"]
 pub mod scratch;
+#[path = "support/server.rs"]
+pub mod server;
 #[path = "support/xtask.rs"]
 pub mod xtask;
 

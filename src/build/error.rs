@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use medic_archive::upstream::UnpackError;
 use medic_model::ComponentName;
 
+use crate::attest::AttestError;
+use crate::checks::ChecksFailed;
 use crate::definitions::DefinitionError;
 use crate::fetch::FetchError;
 use crate::fetch::cargo_lock::DirectorySourceError;
@@ -20,9 +22,12 @@ pub enum BuildError {
     /// A recipe, package or image is wrong, or does not exist.
     #[error(transparent)]
     Definition(Box<DefinitionError>),
-    /// Some components could not be built; those that do not depend on them were.
-    #[error("{}", list(.0))]
-    Components(Vec<ComponentFailure>),
+    /// Some components could not be built.
+    #[error("{0}")]
+    Components(Failures),
+    /// The log that was asked for is not there.
+    #[error("{0}")]
+    NoLog(String),
     /// The store cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -60,6 +65,9 @@ pub enum BuildError {
     /// A package's parts do not fit together, or cannot be packed.
     #[error(transparent)]
     Package(#[from] Box<PackageError>),
+    /// A package's SBOM and provenance cannot be made.
+    #[error(transparent)]
+    Attest(#[from] AttestError),
     /// A source could not be had.
     #[error(transparent)]
     Fetch(FetchError),
@@ -104,6 +112,9 @@ pub enum BuildError {
         /// The Debian package that has it.
         package: &'static str,
     },
+    /// A recipe was not changed to another version.
+    #[error(transparent)]
+    Upkeep(Box<crate::upkeep::UpkeepError>),
     /// Docker runs the steps, and does not answer or refuses.
     #[error("Docker at {host}, {doing}: {message}")]
     Docker {
@@ -114,6 +125,12 @@ pub enum BuildError {
         /// What the daemon said, or what to do.
         message: String,
     },
+    /// A key of the cache cannot be read or used.
+    #[error("the cache's key cannot be used: {0}")]
+    CacheKey(String),
+    /// There is no first recipe.
+    #[error(transparent)]
+    Scaffold(Box<crate::scaffold::ScaffoldError>),
     /// A program that the builder calls failed.
     #[error("{what} failed: {message}")]
     Environment {
@@ -182,7 +199,7 @@ pub enum ErrorKind {
     Definition,
     /// A source could not be fetched, or is not what its digest says (4).
     Fetch,
-    /// A build step failed, or what it made cannot be packed (5).
+    /// A build step failed, or what it made cannot be packed or did not pass the checks (5).
     Step,
     /// The store cannot be written (6).
     Store,
@@ -190,6 +207,8 @@ pub enum ErrorKind {
     Docker,
     /// A program that is needed is not installed (8).
     MissingProgram,
+    /// The caller asked for an end; what is done is kept (130).
+    Interrupted,
     /// Anything else (1).
     Other,
 }
@@ -207,24 +226,56 @@ impl BuildError {
             Self::Package(error) if matches!(**error, PackageError::Definition { .. }) => {
                 ErrorKind::Definition
             }
+            Self::Fetch(FetchError::Cancelled) => ErrorKind::Interrupted,
+            Self::Package(error) if matches!(**error, PackageError::Checks { .. }) => ErrorKind::Step,
             Self::Offline { .. }
             | Self::Fetch(_)
             | Self::Unpack(_)
             | Self::Source { .. }
             | Self::Root { .. } => ErrorKind::Fetch,
             Self::Components(failures) => {
-                failures.iter().map(|failure| failure.cause.kind()).min().unwrap_or(ErrorKind::Other)
+                failures.failed.iter().map(|failure| failure.cause.kind()).min().unwrap_or(ErrorKind::Other)
             }
+            Self::Upkeep(error) => error.kind(),
+            Self::Scaffold(error) => error.kind(),
             Self::Store(_) => ErrorKind::Store,
             Self::Docker { .. } => ErrorKind::Docker,
             Self::MissingProgram { .. } => ErrorKind::MissingProgram,
-            Self::Environment { .. } | Self::Package(_) => ErrorKind::Other,
+            Self::Environment { .. }
+            | Self::Package(_)
+            | Self::Attest(_)
+            | Self::CacheKey(_)
+            | Self::NoLog(_) => ErrorKind::Other,
         }
     }
 }
 
-fn list(failures: &[ComponentFailure]) -> String {
-    failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+/// What could not be built, and what was not tried for it.
+#[derive(Debug)]
+pub struct Failures {
+    /// The components that failed. At least one.
+    pub failed: Vec<ComponentFailure>,
+    /// Those that were not tried, each with the failed one that it depends on.
+    pub skipped: Vec<(ComponentName, ComponentName)>,
+    /// Those that were not begun, as something else had failed.
+    pub not_begun: Vec<ComponentName>,
+}
+
+impl fmt::Display for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failed: Vec<String> = self.failed.iter().map(ToString::to_string).collect();
+        f.write_str(&failed.join("\n"))?;
+        if !self.skipped.is_empty() {
+            let one = |(name, because): &(ComponentName, ComponentName)| format!("{name} (needs {because})");
+            let skipped: Vec<String> = self.skipped.iter().map(one).collect();
+            write!(f, "\nnot tried: {}", skipped.join(", "))?;
+        }
+        if !self.not_begun.is_empty() {
+            let not_begun: Vec<&str> = self.not_begun.iter().map(ComponentName::as_str).collect();
+            write!(f, "\nnot begun after the failure: {}; --keep-going builds them", not_begun.join(", "))?;
+        }
+        Ok(())
+    }
 }
 
 /// A component that could not be built.
@@ -248,6 +299,9 @@ pub enum FailureCause {
     /// A step ended badly.
     #[error(transparent)]
     Step(Box<StepFailure>),
+    /// The steps ended well, and what they made did not pass the checks.
+    #[error(transparent)]
+    Checks(Box<ChecksFailed>),
     /// Something else, before or after the steps.
     #[error(transparent)]
     Other(Box<BuildError>),
@@ -257,7 +311,7 @@ impl FailureCause {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Step(failure) if failure.disk_is_full => ErrorKind::Store,
-            Self::Step(_) => ErrorKind::Step,
+            Self::Step(_) | Self::Checks(_) => ErrorKind::Step,
             Self::Other(error) => error.kind(),
         }
     }

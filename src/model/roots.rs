@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{DocumentError, from_yaml, unique_map};
 use crate::recipe::PypiFile;
-use crate::{Arch, ByteSize, ComponentName, RelPath, Sha256, Version};
+use crate::{Arch, ByteSize, ComponentName, Cpe, Purl, RelPath, Sha256, Version};
 
 /// `recipes/build-roots.yaml`: the Debian roots that build steps run in, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +63,37 @@ pub struct Toolchain {
     /// The distribution for each machine that builds.
     #[serde(deserialize_with = "unique_map")]
     pub sources: BTreeMap<Arch, ToolchainSource>,
+    /// What it links into the programs that it makes, for their documents. No part of the action key.
+    #[serde(default)]
+    pub libraries: Vec<ToolchainLibrary>,
+}
+
+/// A library of the toolchain that becomes part of programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolchainLibrary {
+    /// What it is called.
+    pub name: ComponentName,
+    /// Its version.
+    pub version: Version,
+    /// Its SPDX licence expression.
+    pub licence: String,
+    /// Upstream's page.
+    pub homepage: String,
+    /// Where upstream offers it.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// The folder of the toolchain that its sources are in.
+    pub folder: RelPath,
+    /// Its names in the National Vulnerability Database.
+    #[serde(default)]
+    pub cpe: Vec<Cpe>,
+    /// Its package URL, in place of a generic one.
+    #[serde(default)]
+    pub purl: Option<Purl>,
+    /// A text that every program holds that it is linked into. Without one it is linked into every static program.
+    #[serde(default)]
+    pub marker: Option<String>,
 }
 
 /// The toolchain's distribution for one kind of machine: a wheel (a ZIP archive).

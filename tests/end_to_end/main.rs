@@ -3,13 +3,18 @@
 //! Set-up: `.ci/setup --tests`. Nothing here is skipped when something is lacking: it fails and says what.
 
 mod bad_input;
+mod checks;
+mod fetching;
+mod documents;
 mod interrupted;
 mod outputs;
 mod packages;
 mod reproducible;
 mod run;
 mod runners;
+mod scheduling;
 mod services;
 mod serving;
 mod stopping;
+mod store;
 mod volumes;

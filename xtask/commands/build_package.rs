@@ -29,6 +29,9 @@ pub fn build_package(arguments: &BuildPackage) -> Result<(), Failure> {
             package.manifest.version,
             package.archive.display()
         )?;
+        for document in [&package.documents.spdx, &package.documents.provenance] {
+            writeln!(std::io::stdout(), "  {}", document.display())?;
+        }
         for isolation in &package.isolation {
             writeln!(std::io::stdout(), "  built in {isolation}")?;
         }
@@ -43,6 +46,8 @@ fn json(package: &BuiltPackage) -> serde_json::Value {
         "archive": package.archive,
         "sha256": package.sha256,
         "size": package.size,
+        "spdx": package.documents.spdx,
+        "provenance": package.documents.provenance,
         "fresh": package.fresh,
         "isolation": package.isolation,
     })

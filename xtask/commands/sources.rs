@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use medic_build::sandbox::RunnerKind;
 use medic_model::ByteSize;
 use serde_json::json;
 
@@ -14,7 +13,7 @@ use crate::failure::Failure;
 const FORMAT: u32 = 1;
 
 fn options(offline: bool) -> BuildOptions {
-    BuildOptions { arch: None, jobs: None, offline, runner: RunnerKind::default() }
+    BuildOptions { offline, ..BuildOptions::default() }
 }
 
 /// Carries `fetch` out.

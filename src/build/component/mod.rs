@@ -12,12 +12,14 @@ use std::time::Instant;
 use medic_model::recipe::Recipe;
 use medic_model::{ComponentName, Sha256};
 
+use crate::checks::{self, ChecksFailed, Kept, Subject};
 use crate::error::{BuildError, FailureCause};
 use crate::key::KeyInputs;
 use crate::log::Log;
 use crate::report::{Event, Progress, Reporter};
 use crate::root::Root;
-use crate::sandbox::Runner;
+use crate::sandbox::{Runner, SandboxPlan};
+use crate::schedule::Jobs;
 use crate::store::{ComponentRecord, FORMAT, Store, StoreError, make_folder};
 use crate::toolchain::Toolchain;
 
@@ -42,9 +44,11 @@ pub struct Build<'a> {
     /// The compiler.
     pub toolchain: &'a Toolchain,
     /// How many programs a step may run at once.
-    pub jobs: usize,
+    pub jobs: Jobs<'a>,
     /// Whether the test is run.
     pub test: bool,
+    /// Folders of this machine that may not be found in the result.
+    pub own_paths: Vec<String>,
 }
 
 /// The places of a build in the store's `work/`.
@@ -98,32 +102,47 @@ impl Build<'_> {
         let start = Instant::now();
         let key = self.inputs.key();
         let mut log = Log::create(&store.layout().log(&self.recipe.name, &key))?;
-        self.report(reporter, Progress::Started { log: log.path().to_owned() });
+        self.report(reporter, Progress::Started { log: log.path().to_owned(), key });
+        log.begin(self.recipe, self.inputs.arch, &runner.isolation())?;
+        let result = self.build(store, runner, reporter, &mut log, start);
+        // The log says how it ended as well; when that cannot be written, the reason is told already, or soon.
+        drop(log.end(result.as_ref().err(), start.elapsed()));
+        result
+    }
+
+    fn build(
+        self,
+        store: &Store,
+        runner: &dyn Runner,
+        reporter: &dyn Reporter,
+        log: &mut Log,
+        start: Instant,
+    ) -> Result<ComponentRecord, FailureCause> {
+        let key = self.inputs.key();
         let bench = Bench::new(store.work_folder(self.recipe.name.as_str())?);
         self.prepare(&bench, store)?;
-        let isolation = runner.isolation();
-        log.heading(&format!("{} {} ({isolation})", self.recipe.name, self.recipe.version))?;
         let steps = plan::steps(&self);
         for (index, step) in steps.iter().enumerate() {
-            let (number, of, name) = (index + 1, steps.len(), step.name.clone());
-            self.report(reporter, Progress::Step { number, of, name });
-            self.begin_step(&bench, number, step, &mut log)?;
-            if let Err(failed) = self.run_step(&bench, number, step, runner, &log) {
+            let sandbox = self.begin_step(&bench, (index + 1, steps.len()), step, reporter, log)?;
+            if let Err(failed) = self.run_step(step, &sandbox, &bench, runner, log) {
                 // The failure itself is what matters.
-                let _ = self.stopped(&bench, number, step, true).keep(store, &bench.work);
+                let _ = Stopped::new(&self, step, true, sandbox).keep(store, &bench.work);
                 return Err(failed);
             }
         }
-        let staged = output::collect(&bench.out, self.recipe).map_err(|error| {
-            if let Some(last) = steps.last() {
-                let at = plan::Step { name: failure::CHECK.to_owned(), ..last.clone() };
-                let mut stopped = self.stopped(&bench, steps.len(), &at, true);
-                stopped.command.clear();
-                let _ = stopped.keep(store, &bench.work);
-            }
-            failure::of_output(&self.recipe.name, error, log.path(), &bench.work)
-        })?;
-        self.keep(store, key, &staged, start, isolation)
+        self.report(reporter, Progress::Collecting);
+        let collected = self.check(&bench, log).and_then(|()| {
+            output::collect(&bench.out, self.recipe)
+                .map_err(|error| failure::of_output(&self.recipe.name, error, log.path(), &bench.work))
+        });
+        if let (Err(_), Some(last)) = (&collected, steps.last()) {
+            let at = plan::Step { name: failure::CHECK.to_owned(), ..last.clone() };
+            let sandbox = plan::sandbox(&self, &bench, steps.len(), &at, self.jobs.share());
+            let mut stopped = Stopped::new(&self, &at, true, sandbox);
+            stopped.command.clear();
+            let _ = stopped.keep(store, &bench.work);
+        }
+        self.keep(store, key, &collected?, start, runner.isolation())
     }
 
     /// Builds it in `folder` as far as the step named `until`, or else the recipe's first, which is prepared and not run; a
@@ -150,30 +169,44 @@ impl Build<'_> {
         };
         let bench = Bench::new(folder.to_owned());
         let mut log = Log::create(&folder.join("log"))?;
-        self.report(reporter, Progress::Started { log: log.path().to_owned() });
+        self.report(reporter, Progress::Started { log: log.path().to_owned(), key: self.inputs.key() });
         self.prepare(&bench, store)?;
-        for (index, step) in steps.iter().take(last + 1).enumerate() {
-            let (number, of, name) = (index + 1, steps.len(), step.name.clone());
-            self.report(reporter, Progress::Step { number, of, name });
-            self.begin_step(&bench, number, step, &mut log)?;
+        for (index, step) in steps.iter().enumerate() {
+            let sandbox = self.begin_step(&bench, (index + 1, steps.len()), step, reporter, &mut log)?;
             if index == last {
-                break;
+                self.report(reporter, Progress::Prepared { step: step.name.clone() });
+                return Ok(Stopped::new(self, step, false, sandbox));
             }
-            match self.run_step(&bench, number, step, runner, &log) {
+            match self.run_step(step, &sandbox, &bench, runner, &log) {
                 Ok(()) => {}
                 Err(FailureCause::Step(_)) => {
                     self.report(reporter, Progress::Failed);
-                    return Ok(self.stopped(&bench, number, step, true));
+                    return Ok(Stopped::new(self, step, true, sandbox));
                 }
                 Err(other) => return Err(other),
             }
         }
-        self.report(reporter, Progress::Prepared { step: steps[last].name.clone() });
-        Ok(self.stopped(&bench, last + 1, &steps[last], false))
+        unreachable!("the last step is one of the steps")
     }
 
-    fn stopped(&self, bench: &Bench, number: usize, step: &plan::Step, failed: bool) -> Stopped {
-        Stopped::new(self, step, failed, plan::sandbox(self, bench, number, step))
+    /// Whatever is wrong with what the steps made, all of it at once.
+    fn check(&self, bench: &Bench, log: &Log) -> Result<(), FailureCause> {
+        let subject = Subject {
+            recipe: self.recipe,
+            arch: self.inputs.arch,
+            needs: self.needs.iter().map(|(_, tree)| tree.clone()).collect(),
+            own: self.own_paths.clone(),
+        };
+        let findings = checks::after_steps(&bench.out, &output::home(&self.recipe.name), &subject)
+            .map_err(StoreError::from_io("read", &bench.out))?;
+        let document = format!("recipes/{}/recipe.yaml", self.recipe.name);
+        match ChecksFailed::of(vec![(document, findings)]) {
+            None => Ok(()),
+            Some(failed) => {
+                let kept = Kept { log: log.path().to_owned(), work: bench.work.clone() };
+                Err(FailureCause::Checks(Box::new(ChecksFailed { kept: Some(kept), ..failed })))
+            }
+        }
     }
 
     fn keep(
@@ -219,32 +252,35 @@ impl Build<'_> {
         Ok(())
     }
 
-    /// Lays everything out as the step finds it.
+    /// Lays everything out as the step finds it; the sandbox that it is to run in. `place` is its number, and how many there are.
     fn begin_step(
         &self,
         bench: &Bench,
-        number: usize,
+        place: (usize, usize),
         step: &plan::Step,
+        reporter: &dyn Reporter,
         log: &mut Log,
-    ) -> Result<(), StoreError> {
+    ) -> Result<SandboxPlan, StoreError> {
+        let ((number, of), name, jobs) = (place, step.name.clone(), self.jobs.share());
+        self.report(reporter, Progress::Step { number, of, name, jobs });
         let script = bench.steps.join(step.file_name(number));
         std::fs::write(&script, &step.script).map_err(StoreError::from_io("write", &script))?;
         log.heading(&step.name)?;
         if step.first_of_recipe {
             sources::settle(&bench.source, self.recipe.released.epoch())?;
         }
-        Ok(())
+        Ok(plan::sandbox(self, bench, number, step, jobs))
     }
 
     fn run_step(
         &self,
-        bench: &Bench,
-        number: usize,
         step: &plan::Step,
+        sandbox: &SandboxPlan,
+        bench: &Bench,
         runner: &dyn Runner,
         log: &Log,
     ) -> Result<(), FailureCause> {
-        let ending = runner.run(&plan::sandbox(self, bench, number, step), log.file())?;
+        let ending = runner.run(sandbox, log.file())?;
         if ending.is_success() {
             return Ok(());
         }

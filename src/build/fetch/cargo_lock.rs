@@ -82,7 +82,7 @@ struct File {
 
 /// A package of the lock file.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Package {
+pub(crate) struct Package {
     pub name: String,
     version: String,
     /// None for a package of the workspace.
@@ -94,17 +94,17 @@ pub(super) struct Package {
 
 /// A lock file, with its dependencies resolved to places in its list.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     path: PathBuf,
     version: u32,
     packages: Vec<Package>,
 }
 
 /// What is left of a lock file: packages by their place in it, each with the places of those it needs.
-pub(super) type Selection = BTreeMap<usize, Vec<usize>>;
+pub(crate) type Selection = BTreeMap<usize, Vec<usize>>;
 
 impl Lock {
-    pub(super) fn parse(path: &Path, text: &str) -> Result<Self, LockError> {
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, LockError> {
         let file: File = toml::from_str(text).map_err(|error| LockError::Form {
             path: path.to_owned(),
             message: error.message().to_owned(),
@@ -112,18 +112,23 @@ impl Lock {
         Ok(Self { path: path.to_owned(), version: file.version, packages: file.package })
     }
 
-    pub(super) fn package(&self, index: usize) -> &Package {
+    /// How many packages it lists.
+    pub(crate) fn len(&self) -> usize {
+        self.packages.len()
+    }
+
+    pub(crate) fn package(&self, index: usize) -> &Package {
         &self.packages[index]
     }
 
     /// Whether a package is one of the workspace's own.
-    pub(super) fn is_member(&self, index: usize) -> bool {
+    pub(crate) fn is_member(&self, index: usize) -> bool {
         self.packages[index].source.is_none()
     }
 
     /// Everything that the workspace's package `name` is made of. `uses` says whether a member needs a package of some name other than
     /// for its tests.
-    pub(super) fn select(
+    pub(crate) fn select(
         &self,
         name: &str,
         uses: impl Fn(&str, &str) -> bool,
@@ -166,11 +171,11 @@ impl Lock {
     }
 
     /// The registry crates of a selection, in the lock file's order.
-    pub(super) fn crates(&self, selection: &Selection) -> Result<Vec<LockedCrate>, LockError> {
+    pub(crate) fn crates(&self, selection: &Selection) -> Result<Vec<LockedCrate>, LockError> {
         selection.keys().filter(|index| !self.is_member(**index)).map(|index| self.locked(*index)).collect()
     }
 
-    fn locked(&self, index: usize) -> Result<LockedCrate, LockError> {
+    pub(crate) fn locked(&self, index: usize) -> Result<LockedCrate, LockError> {
         let package = &self.packages[index];
         let source = package.source.as_deref().unwrap_or_default();
         let registry = source.starts_with("registry+") || source.starts_with("sparse+");

@@ -12,10 +12,11 @@ use super::context::Context;
 use super::{Machine, build_components_on, make_ready, stored};
 use crate::component::{Build, Stopped};
 use crate::definitions::Definitions;
-use crate::error::{BuildError, FailureCause};
+use crate::error::{BuildError, ComponentFailure, FailureCause, Failures};
 use crate::graph::Graph;
 use crate::report::Reporter;
 use crate::sandbox::{self, Ending, Runner, SandboxPlan, Terminal};
+use crate::schedule::Jobs;
 use crate::settings::Settings;
 use crate::store::{Store, StoreError, make_folder, remove_all};
 
@@ -130,15 +131,17 @@ fn prepare(
         needs: closure.into_iter().map(|need| (need, tree(need))).collect(),
         root: context.root(component),
         toolchain: &toolchain,
-        jobs: context.settings.jobs.max(1),
+        jobs: Jobs(&|| context.settings.jobs),
+        own_paths: context.settings.own_paths(),
     };
     let stopped = build.run_until(step, folder, &context.store, context.machine.runner, context.reporter);
     let stopped = stopped.map_err(|cause| match cause {
         FailureCause::Other(error) => *error,
-        cause @ FailureCause::Step(_) => BuildError::Components(vec![crate::error::ComponentFailure {
-            component: component.clone(),
-            cause,
-        }]),
+        cause => BuildError::Components(Failures {
+            failed: vec![ComponentFailure { component: component.clone(), cause }],
+            skipped: Vec::new(),
+            not_begun: Vec::new(),
+        }),
     })?;
     moved(stopped, folder, folder, &context.store)
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::BuildError;
 use crate::key::digest_of;
-use crate::report::{Event, Preparation, Reporter};
+use crate::report::{Event, Preparation, Reporter, Silent};
 use crate::sandbox::USER;
 use crate::store::{Store, StoreError, read_record};
 
@@ -24,7 +24,7 @@ pub use mmdebstrap::Mirrors;
 /// Raised when roots come to be made differently.
 const FORMAT: u32 = 1;
 /// The record's name in a root's folder.
-const RECORD: &str = "root.json";
+pub(crate) const RECORD: &str = "root.json";
 /// The tree's name in a root's folder.
 const TREE: &str = "tree";
 
@@ -50,9 +50,11 @@ struct RootRecord {
 /// A Debian package that a root is made of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct DebianPackage {
-    file: String,
-    sha256: Sha256,
+pub struct DebianPackage {
+    /// `name_version_architecture.deb`
+    pub file: String,
+    /// Of the file.
+    pub sha256: Sha256,
 }
 
 /// What a root is asked to be.
@@ -81,18 +83,10 @@ pub fn root(
     mirrors: &Mirrors,
     reporter: &dyn Reporter,
 ) -> Result<Root, BuildError> {
-    let definition = roots.roots.get(name).ok_or_else(|| BuildError::UnknownRoot {
-        name: name.to_owned(),
-        known: roots.roots.keys().cloned().collect(),
-    })?;
-    let asked = Asked {
-        format: FORMAT,
-        machine: std::env::consts::ARCH,
-        definition,
-        remove_from_all: &roots.remove_from_all,
-    };
-    let place = store.layout().build_root(&digest_of(&asked));
+    let asked = asked(roots, name)?;
+    let place = place(store, &asked);
     if let Some(root) = stored(&asked, &place, reporter) {
+        crate::store::touch(&place.join(RECORD));
         return Ok(root);
     }
     reporter.report(Event::Preparing(Preparation::Root(name.to_owned())));
@@ -104,6 +98,56 @@ pub fn root(
     store.keep_folder(&made, &place)?;
     reporter.report(Event::Prepared(Preparation::Root(name.to_owned())));
     Ok(Root { tree: place.join(TREE), identity: asked.identity(&record) })
+}
+
+/// The root with this name, if the store has it.
+///
+/// # Errors
+/// No root has the name.
+pub fn existing(
+    store: &Store,
+    roots: &BuildRoots,
+    name: &str,
+    reporter: &dyn Reporter,
+) -> Result<Option<Root>, BuildError> {
+    let asked = asked(roots, name)?;
+    Ok(stored(&asked, &place(store, &asked), reporter))
+}
+
+/// Where the root with this name is in the store, or would be.
+///
+/// # Errors
+/// No root has the name.
+pub fn place_of(store: &Store, roots: &BuildRoots, name: &str) -> Result<PathBuf, BuildError> {
+    Ok(place(store, &asked(roots, name)?))
+}
+
+fn asked<'a>(roots: &'a BuildRoots, name: &str) -> Result<Asked<'a>, BuildError> {
+    let definition = roots.roots.get(name).ok_or_else(|| BuildError::UnknownRoot {
+        name: name.to_owned(),
+        known: roots.roots.keys().cloned().collect(),
+    })?;
+    Ok(Asked {
+        format: FORMAT,
+        machine: std::env::consts::ARCH,
+        definition,
+        remove_from_all: &roots.remove_from_all,
+    })
+}
+
+fn place(store: &Store, asked: &Asked<'_>) -> PathBuf {
+    store.layout().build_root(&digest_of(asked))
+}
+
+/// Whether what is in a root's folder can be used: it has a record and a tree. Why not, else.
+pub(crate) fn fault(folder: &Path) -> Option<&'static str> {
+    let record: Option<RootRecord> = read_record(&folder.join(RECORD), &Silent);
+    match record {
+        Some(record) if record.format != FORMAT => Some("its record is of another version"),
+        Some(_) if !folder.join(TREE).is_dir() => Some("it has no tree"),
+        Some(_) => None,
+        None => Some("its record cannot be read"),
+    }
 }
 
 fn stored(asked: &Asked<'_>, place: &Path, reporter: &dyn Reporter) -> Option<Root> {
@@ -151,6 +195,13 @@ fn furnish(tree: &Path, definition: &BuildRoot) -> Result<(), BuildError> {
 }
 
 impl Root {
+    /// The Debian packages that it is made of; none when it was not made here.
+    pub fn packages(&self, reporter: &dyn Reporter) -> Vec<DebianPackage> {
+        let record = self.tree.parent().map(|folder| folder.join(RECORD));
+        let record: Option<RootRecord> = record.and_then(|path| read_record(&path, reporter));
+        record.map(|record| record.packages).unwrap_or_default()
+    }
+
     /// Whether steps find this program, in the root or among the compiler's wrappers in `wrappers`.
     pub fn has_tool(&self, tool: &str, wrappers: &Path) -> bool {
         let there = |path: PathBuf| std::fs::symlink_metadata(path).is_ok();

@@ -38,6 +38,16 @@ enum RootEntry {
     Link(&'static str, OsString),
 }
 
+impl Bubblewrap {
+    /// The command line that carries a plan out, but for its limits: for whoever wants to do by hand what the builder does.
+    ///
+    /// # Errors
+    /// The root cannot be read.
+    pub fn command_line(self, plan: &SandboxPlan) -> io::Result<Vec<OsString>> {
+        Ok(program(plan, &[], &root_entries(&plan.root.tree)?))
+    }
+}
+
 impl Runner for Bubblewrap {
     /// `bwrap` is there and this user may make namespaces. What a killed builder ran ended with it.
     fn ready(&self) -> Result<(), BuildError> {

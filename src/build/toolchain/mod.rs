@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use medic_archive::tree::Tree;
 use medic_archive::upstream;
 use medic_model::recipe::{FileSource, Location};
-use medic_model::roots::ToolchainSource;
+use medic_model::roots::{Toolchain as Definition, ToolchainSource};
 use medic_model::{Arch, RelPath, Sha256};
 use serde::Serialize;
 
@@ -24,11 +24,13 @@ use crate::store::{Store, StoreError, make_folder};
 /// Raised when the toolchain comes to be laid out differently.
 const FORMAT: u32 = 1;
 /// Where the compiler stands in its folder of the store.
-const ZIG: &str = "zig";
+pub(crate) const ZIG: &str = "zig";
 
 /// What the toolchain is, before anything of it is fetched.
 #[derive(Debug, Clone)]
 pub struct ToolchainPlan {
+    /// `recipes/toolchain/toolchain.yaml`
+    pub definition: Definition,
     /// The distribution.
     pub source: FileSource,
     /// The folder of the distribution that is the toolchain.
@@ -84,7 +86,8 @@ impl ToolchainPlan {
             folder: &source.folder,
             wrappers: digested.sha256,
         });
-        Ok(Self { source: file_source(source), folder: source.folder.clone(), wrappers, identity })
+        let (source, folder) = (file_source(source), source.folder.clone());
+        Ok(Self { definition: toolchain, source, folder, wrappers, identity })
     }
 
     /// Where the compiler is, or will be, in the store.
@@ -125,11 +128,20 @@ impl ToolchainPlan {
         if warms && !cache.is_dir() {
             warm::fill(&toolchain, store, root, arch, runner, &cache)?;
         }
+        // In this order, so that no cache was ever used after its toolchain.
+        crate::store::touch(&cache);
+        crate::store::touch(&self.place(store));
         toolchain.cache = warms.then_some(cache);
         if news {
             reporter.report(Event::Prepared(Preparation::Toolchain));
         }
         Ok(toolchain)
+    }
+
+    /// Where the compiler is in the store, and its cache for an architecture, whether they are there or not.
+    pub fn places(&self, store: &Store, arch: Arch) -> [PathBuf; 2] {
+        let place = self.place(store);
+        [place.join(warm::cache_name(self, arch)), place]
     }
 
     fn unpack(&self, store: &Store) -> Result<(), BuildError> {
@@ -153,7 +165,7 @@ impl ToolchainPlan {
     }
 }
 
-fn file_source(source: &ToolchainSource) -> FileSource {
+pub(crate) fn file_source(source: &ToolchainSource) -> FileSource {
     FileSource {
         sha256: source.sha256,
         sha512: None,

@@ -7,6 +7,7 @@ use medic_archive::digest;
 use medic_model::Arch;
 
 use super::*;
+use crate::cache::CacheSettings;
 use crate::fetch::{Access, Mirror, Programs, Proxy};
 use crate::root::Root;
 use crate::sandbox::tests::bench::{remove_image, root_of_busybox};
@@ -17,6 +18,8 @@ pub struct Fixture {
     folder: tempfile::TempDir,
     store: PathBuf,
     mirror: Mirror,
+    keep_going: bool,
+    cache: Option<CacheSettings>,
     events: Mutex<Vec<Event>>,
     /// The build root of every recipe.
     root: PathBuf,
@@ -44,8 +47,17 @@ impl Fixture {
         let folder = tempfile::tempdir().expect("a folder");
         let store = folder.path().join("store");
         let mirror = Mirror::Directory(folder.path().join("mirror"));
-        let (events, runner, root) = (Mutex::default(), Box::new(Bubblewrap), "/".into());
-        let fixture = Self { folder, store, mirror, events, root, kind: RunnerKind::Bubblewrap, runner };
+        let fixture = Self {
+            folder,
+            store,
+            mirror,
+            keep_going: false,
+            cache: None,
+            events: Mutex::default(),
+            root: "/".into(),
+            kind: RunnerKind::Bubblewrap,
+            runner: Box::new(Bubblewrap),
+        };
         fixture.write("workspace/recipes/toolchain/bin/cc", "#!/bin/sh\nexit 1\n");
         fixture.toolchain();
         fixture
@@ -98,9 +110,21 @@ impl Fixture {
         shell::open_shell_on(&self.machine(), &self.settings(), &name, step, self)
     }
 
+    /// A failure is to stop only what depends on it.
+    pub fn keep_going(mut self) -> Self {
+        self.keep_going = true;
+        self
+    }
+
     /// The same workspace with another mirror, and no other.
     pub fn with_mirror(mut self, mirror: Mirror) -> Self {
         self.mirror = mirror;
+        self
+    }
+
+    /// The same workspace with a cache of results.
+    pub fn with_cache(mut self, cache: CacheSettings) -> Self {
+        self.cache = Some(cache);
         self
     }
 
@@ -155,7 +179,14 @@ impl Fixture {
 
     /// A package of the component of the same name.
     pub fn package(&self, name: &str) {
-        let text = format!("name: {name}\nsummary: x\ncomponents: [{name}]\n");
+        let recipe = fs_err::read_to_string(self.workspace().join(format!("recipes/{name}/recipe.yaml")));
+        let has_licence = recipe.is_ok_and(|recipe| recipe.contains("licence_files:"));
+        let exceptions = if has_licence {
+            ""
+        } else {
+            "exceptions: [{check: licence-missing, reason: the component of a test}]\n"
+        };
+        let text = format!("name: {name}\nsummary: x\ncomponents: [{name}]\n{exceptions}");
         self.write(&format!("packages/{name}/package.yaml"), &text);
     }
 
@@ -197,17 +228,24 @@ impl Fixture {
         &self.store
     }
 
-    fn machine(&self) -> Machine<'_> {
+    /// Unless its cache is on the web: nothing else here is.
+    fn is_offline(&self) -> bool {
+        !self.cache.as_ref().is_some_and(|cache| matches!(cache.place, Mirror::Url(_)))
+    }
+
+    pub fn machine(&self) -> Machine<'_> {
         Machine { runner: &*self.runner, root: Some(self.root.clone()) }
     }
 
-    fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         Settings {
             workspace: self.workspace(),
             store: self.store.clone(),
             arch: Arch::host().expect("one of ours"),
             jobs: 2,
-            offline: true,
+            memory: 4 << 30,
+            keep_going: self.keep_going,
+            offline: self.is_offline(),
             access: Access {
                 workspace: self.workspace(),
                 mirrors: vec![self.mirror.clone()],
@@ -215,12 +253,16 @@ impl Fixture {
                 cargo_home: None,
                 proxy: Proxy::None,
                 programs: Programs::default(),
-                offline: true,
+                offline: self.is_offline(),
                 user_agent: "test".to_owned(),
             },
-            runner: RunnerKind::default(),
+            revision: None,
+            runner: self.kind,
             docker_host: None,
+            cache: self.cache.clone(),
             command_line: "the test".to_owned(),
+            cancel: crate::Cancel::new(),
+            started: std::time::SystemTime::now(),
         }
     }
 }

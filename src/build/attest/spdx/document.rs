@@ -1,0 +1,215 @@
+//! An SPDX 2.3 document in JSON, as far as the builder writes one: <https://spdx.github.io/spdx-spec/v2.3/>. Names of fields are
+//! the specification's own.
+
+use serde::{Deserialize, Serialize};
+
+/// A document (clause 6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Document {
+    /// `SPDX-2.3`
+    pub spdx_version: String,
+    /// `CC0-1.0`
+    pub data_license: String,
+    /// `SPDXRef-DOCUMENT`
+    #[serde(rename = "SPDXID")]
+    pub id: String,
+    /// What it is of.
+    pub name: String,
+    /// An address that no other document has.
+    pub document_namespace: String,
+    /// Who made it, and when.
+    pub creation_info: CreationInfo,
+    /// Packages.
+    pub packages: Vec<Package>,
+    /// Files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<File>,
+    /// How they belong together.
+    pub relationships: Vec<Relationship>,
+    /// The licences that SPDX's list does not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub has_extracted_licensing_infos: Vec<ExtractedLicence>,
+}
+
+/// Who made a document, and when (clauses 6.8 and 6.9).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreationInfo {
+    /// UTC.
+    pub created: String,
+    /// `Tool: name-version` and such.
+    pub creators: Vec<String>,
+    /// The version of SPDX's list of licences.
+    pub license_list_version: String,
+}
+
+/// A package (clause 7).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Package {
+    /// Its name in this document.
+    #[serde(rename = "SPDXID")]
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version_info: String,
+    /// The file that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package_file_name: Option<String>,
+    /// Who distributes it.
+    pub supplier: String,
+    /// Where it may be had.
+    pub download_location: String,
+    /// Whether its files are listed.
+    pub files_analyzed: bool,
+    /// What stands for all its files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package_verification_code: Option<VerificationCode>,
+    /// Its digests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checksums: Vec<Checksum>,
+    /// Its page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub homepage: Option<String>,
+    /// What else is to be said of where it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_info: Option<String>,
+    /// What somebody who looked found.
+    pub license_concluded: String,
+    /// What its authors say.
+    pub license_declared: String,
+    /// Who has the copyright.
+    pub copyright_text: String,
+    /// One line for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// How others call it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub external_refs: Vec<ExternalRef>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub primary_package_purpose: Option<Purpose>,
+    /// When it was released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_date: Option<String>,
+}
+
+/// What a package is for (clause 7.24).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Purpose {
+    /// It is used to install software.
+    Install,
+    /// A program.
+    Application,
+    /// A library.
+    Library,
+    /// A container image.
+    Container,
+    /// Sources.
+    Source,
+    /// Something else.
+    Other,
+}
+
+/// The digest over the digests of all files of a package (clause 7.9).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VerificationCode {
+    /// SHA-1.
+    pub package_verification_code_value: String,
+}
+
+/// A digest (clauses 7.10 and 8.4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Checksum {
+    /// `SHA1`, `SHA256` or `SHA512`.
+    pub algorithm: String,
+    /// Hexadecimal.
+    pub checksum_value: String,
+}
+
+impl Checksum {
+    /// A digest by this algorithm.
+    pub fn new(algorithm: &str, value: impl ToString) -> Self {
+        Self { algorithm: algorithm.to_owned(), checksum_value: value.to_string() }
+    }
+}
+
+/// A name of a package elsewhere (clause 7.21).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExternalRef {
+    /// `PACKAGE-MANAGER` or `SECURITY`.
+    pub reference_category: String,
+    /// `purl` or `cpe23Type`.
+    pub reference_type: String,
+    /// The name.
+    pub reference_locator: String,
+}
+
+/// A file (clause 8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct File {
+    /// Its name in this document.
+    #[serde(rename = "SPDXID")]
+    pub id: String,
+    /// Where it stands in its package, from `./`.
+    pub file_name: String,
+    /// `BINARY`, `TEXT` or `OTHER`.
+    pub file_types: Vec<String>,
+    /// Its digests, SHA-1 among them.
+    pub checksums: Vec<Checksum>,
+    /// What somebody who looked found.
+    pub license_concluded: String,
+    /// Who has the copyright.
+    pub copyright_text: String,
+}
+
+/// How two things belong together (clause 11).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Relationship {
+    /// The first.
+    pub spdx_element_id: String,
+    /// What the first is to the second.
+    pub relationship_type: Relation,
+    /// The second.
+    pub related_spdx_element: String,
+}
+
+/// What the first of a relationship is to the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Relation {
+    /// The document describes it.
+    Describes,
+    /// It holds it.
+    Contains,
+    /// It is linked statically with it.
+    StaticLink,
+    /// It was made from it.
+    GeneratedFrom,
+    /// The file is a patch that was applied to it.
+    PatchApplied,
+    /// It is a tool that the second is built with.
+    BuildToolOf,
+    /// The second needs it to be built, and does not hold it.
+    BuildDependencyOf,
+}
+
+/// A licence that SPDX's list does not have (clause 10).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExtractedLicence {
+    /// `LicenseRef-…`
+    pub license_id: String,
+    /// Its text.
+    pub extracted_text: String,
+    /// What it is called.
+    pub name: String,
+}

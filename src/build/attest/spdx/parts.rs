@@ -1,0 +1,119 @@
+//! What a document is put together from: everything once, in one order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use medic_model::Sha256;
+
+use super::document::{CreationInfo, Document, ExtractedLicence, File, Package, Relation, Relationship};
+use crate::attest::licence::Licence;
+use crate::attest::{HOME, TOOL};
+use crate::key::digest_of;
+
+/// Who distributes what this builder makes.
+pub const SUPPLIER: &str = "Organization: Medic OS";
+/// Every document's own id.
+const DOCUMENT: &str = "SPDXRef-DOCUMENT";
+
+/// The head of a document.
+#[derive(Debug)]
+pub struct Head {
+    /// What it is of.
+    pub name: String,
+    /// The id of what it describes.
+    pub described: String,
+    /// UTC.
+    pub created: String,
+    /// The digest of what it describes.
+    pub digest: Sha256,
+}
+
+/// Packages, files, relationships and licences.
+#[derive(Debug, Default)]
+pub struct Parts {
+    packages: BTreeMap<String, Package>,
+    files: BTreeMap<String, File>,
+    relationships: BTreeSet<Relationship>,
+    licences: BTreeMap<String, ExtractedLicence>,
+}
+
+impl Parts {
+    /// Adds a package, once.
+    pub fn package(&mut self, package: Package) {
+        self.packages.entry(package.id.clone()).or_insert(package);
+    }
+
+    /// Adds a file, once.
+    pub fn file(&mut self, file: File) {
+        self.files.entry(file.id.clone()).or_insert(file);
+    }
+
+    /// Says how two things belong together.
+    pub fn relate(&mut self, first: &str, relation: Relation, second: &str) {
+        self.relationships.insert(Relationship {
+            spdx_element_id: first.to_owned(),
+            relationship_type: relation,
+            related_spdx_element: second.to_owned(),
+        });
+    }
+
+    /// Adds the texts of a licence that SPDX's list does not have.
+    pub fn licence(&mut self, licence: &Licence) {
+        for (id, text) in &licence.references {
+            let extracted = ExtractedLicence {
+                license_id: id.clone(),
+                extracted_text: text.clone(),
+                name: id.trim_start_matches("LicenseRef-").to_owned(),
+            };
+            self.licences.entry(id.clone()).or_insert(extracted);
+        }
+    }
+
+    /// Adds all of a document, but that it describes something.
+    pub fn merge(&mut self, document: Document) {
+        document.packages.into_iter().for_each(|package| self.package(package));
+        document.files.into_iter().for_each(|file| self.file(file));
+        let inner = document.relationships.into_iter().filter(|one| one.spdx_element_id != DOCUMENT);
+        self.relationships.extend(inner);
+        for licence in document.has_extracted_licensing_infos {
+            self.licences.entry(licence.license_id.clone()).or_insert(licence);
+        }
+    }
+
+    /// The document. Its namespace is made of the digest of what it describes and of its own, so that no two documents
+    /// have the same one, and the same one is made again.
+    pub fn document(mut self, head: Head) -> Document {
+        self.relate(DOCUMENT, Relation::Describes, &head.described);
+        let mut document = Document {
+            spdx_version: "SPDX-2.3".to_owned(),
+            data_license: "CC0-1.0".to_owned(),
+            id: DOCUMENT.to_owned(),
+            name: head.name,
+            document_namespace: String::new(),
+            creation_info: CreationInfo {
+                created: head.created,
+                creators: vec![SUPPLIER.to_owned(), format!("Tool: {TOOL}")],
+                license_list_version: list_version(),
+            },
+            packages: self.packages.into_values().collect(),
+            files: self.files.into_values().collect(),
+            relationships: self.relationships.into_iter().collect(),
+            has_extracted_licensing_infos: self.licences.into_values().collect(),
+        };
+        let content = digest_of(&document).to_string();
+        document.document_namespace =
+            format!("{HOME}/spdx/{}/{}-{}", document.name, head.digest, &content[..16]);
+        document
+    }
+}
+
+/// Major and minor number, as the specification wants it (clause 6.7).
+fn list_version() -> String {
+    spdx::license_version().split('.').take(2).collect::<Vec<_>>().join(".")
+}
+
+/// An id: letters, digits, `.` and `-` only.
+pub fn id(words: &[&str]) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || ".-".contains(c) { c } else { '-' };
+    let words: String = words.join("-").chars().map(plain).collect();
+    format!("SPDXRef-{words}")
+}
