@@ -70,8 +70,8 @@ impl Owner {
         if !self.changes {
             return Ok(());
         }
-        let writable = plan.mounts.iter().filter(|mount| mount.writable);
-        writable.map(|mount| change_all(&mount.host, user, group)).collect()
+        let mut writable = plan.mounts.iter().filter(|mount| mount.writable);
+        writable.try_for_each(|mount| change_all(&mount.host, user, group))
     }
 }
 
