@@ -14,6 +14,8 @@ pub mod fixture;
 pub mod http;
 #[path = "support/scratch.rs"]
 pub mod scratch;
+#[path = "support/server.rs"]
+pub mod server;
 #[path = "support/xtask.rs"]
 pub mod xtask;
 

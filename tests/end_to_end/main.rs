@@ -4,6 +4,8 @@
 
 mod bad_input;
 mod interrupted;
+mod keeping_up;
+mod new_recipes;
 mod outputs;
 mod packages;
 mod reproducible;
@@ -11,4 +13,5 @@ mod run;
 mod services;
 mod serving;
 mod stopping;
+mod tutorial;
 mod volumes;
