@@ -42,6 +42,9 @@ fn build(fixture: &Fixture, names: &[&str]) -> Vec<PathBuf> {
     names.iter().map(tree).collect()
 }
 
+/// A project's name, what it is recognised as, and its files by their names.
+type Kind<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
 #[test]
 fn a_small_project_of_each_kind_is_built_and_its_program_runs() {
     let fixture = Fixture::new("new-kinds");
@@ -52,7 +55,7 @@ fn a_small_project_of_each_kind_is_built_and_its_program_runs() {
     let ac = "AC_INIT([tock], [1.0])\nAM_INIT_AUTOMAKE([foreign])\nAC_PROG_CC\nAC_CONFIG_FILES([Makefile])\nAC_OUTPUT\n";
     let cmake = "cmake_minimum_required(VERSION 3.16)\nproject(tock VERSION 1.0 DESCRIPTION \"Says tock\" LANGUAGES C)\nadd_executable(tock tock.c)\ninstall(TARGETS tock)\n";
     let c = ("tock.c", PROGRAM);
-    let kinds: [(&str, &str, &[(&str, &str)]); 6] = [
+    let kinds: [Kind<'_>; 6] = [
         ("tock-configure", "configure", &[c, ("configure", configure), ("Makefile.in", makefile)]),
         (
             "tock-autoreconf",

@@ -30,7 +30,7 @@ pub fn record(recipe: &Recipe) -> ComponentRecord {
         ..inputs()
     };
     let (key, tree) = (inputs.key(), Sha256::from_bytes([7; 32]));
-    ComponentRecord { format: FORMAT, key, inputs, tree, size: 1, milliseconds: 1 }
+    ComponentRecord { format: FORMAT, key, inputs, tree, size: 1, milliseconds: 1, isolation: None }
 }
 
 fn recipe(text: &str) -> Recipe {

@@ -189,7 +189,13 @@ test: bin/nginx -V
         assert!(!compile.mounts.iter().any(|mount| mount.guest == "/build/out"));
         assert_eq!(plan(5).mounts.last(), Some(&Mount::read_only("/work/build/out", "/build/out")));
         assert_eq!(plan(0).arguments[3], "/patches/first.patch");
-        assert_eq!(limits("90s".parse().ok()).time.as_secs(), 90);
-        assert_eq!(limits(None), Limits::default());
+    }
+
+    #[test]
+    fn a_recipe_may_say_how_long_a_step_takes() {
+        let recipe =
+            |more: &str| Recipe::from_yaml("recipe.yaml", &format!("{RECIPE}{more}")).expect("valid");
+        assert_eq!(limits(&recipe("time_limit: 90s\n")).time.as_secs(), 90);
+        assert_eq!(limits(&recipe("")).time, Limits::default().time);
     }
 }

@@ -55,7 +55,8 @@ mod tests {
         inputs.component = name.parse().expect("a name");
         inputs.arch = arch;
         let (key, tree) = (inputs.key(), inputs.root);
-        let record = ComponentRecord { format: FORMAT, key, inputs, tree, size: 1, milliseconds };
+        let record =
+            ComponentRecord { format: FORMAT, key, inputs, tree, size: 1, milliseconds, isolation: None };
         (SystemTime::UNIX_EPOCH + Duration::from_secs(written), record)
     }
 

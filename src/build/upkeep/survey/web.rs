@@ -80,8 +80,7 @@ fn listed(asker: &Asker<'_>, url: &str, version: &Version) -> Result<Survey, Rea
     let parts: Vec<&str> = rest.split(['?', '#']).next().unwrap_or_default().split('/').collect();
     let folder = |count: usize| format!("{scheme}://{}/", parts[..count].join("/"));
     let carries = |part: &&str| Pattern::of(part, version.as_str()).is_some();
-    let whole =
-        parts.iter().skip(1).position(|part| carries(&part)).map(|at| at + 1).ok_or(Reason::Absent)?;
+    let whole = parts.iter().skip(1).position(carries).map(|at| at + 1).ok_or(Reason::Absent)?;
     let pattern = Pattern::of(parts[whole], version.as_str()).ok_or(Reason::Absent)?;
     let in_series = series(version.as_str())
         .and_then(|series| {
