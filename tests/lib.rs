@@ -10,6 +10,8 @@ pub mod command;
 pub mod container;
 #[path = "support/fixture.rs"]
 pub mod fixture;
+#[path = "support/folder_server.rs"]
+pub mod folder_server;
 #[path = "support/http.rs"]
 pub mod http;
 #[path = "support/python.rs"]

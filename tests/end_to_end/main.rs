@@ -4,9 +4,11 @@
 
 mod bad_input;
 mod checks;
-mod fetching;
 mod documents;
+mod fetching;
 mod interrupted;
+mod keeping_up;
+mod new_recipes;
 mod outputs;
 mod packages;
 mod reproducible;
@@ -17,4 +19,5 @@ mod services;
 mod serving;
 mod stopping;
 mod store;
+mod tutorial;
 mod volumes;

@@ -3,7 +3,7 @@
 //! A cache is a folder, or what a web server makes of one:
 //!
 //! ```text
-//! results/<action key>.json            canonical JSON: the record of the result, and the digest and size of its object
+//! results/<action key>.json            the record of the result, and the digest and size of its object
 //! results/<action key>.json.minisig    its signature, in minisign's format
 //! objects/sha256/<digest>              the result's tree as a tar, compressed with zstd
 //! ```

@@ -6,7 +6,7 @@ use std::num::NonZero;
 use std::path::Path;
 
 use medic_archive::compress::Compressor;
-use medic_archive::{Compression, Tree, json};
+use medic_archive::{Compression, Tree};
 use medic_model::document::from_json;
 use medic_repository::key;
 use medic_repository::publish::SigningKey;
@@ -37,7 +37,9 @@ pub fn write(
     }
     let object = write_object(&cache.join(OBJECTS).join("sha256"), tree, threads)?;
     let record = CacheRecord { format: FORMAT, result: result.clone(), object };
-    let text = json::canonical(&record).map_err(StoreError::from_io("write", &place))?;
+    // Not as canonical JSON: that leaves the line ends of a recipe's steps as they are, which no reader of JSON takes.
+    let text = serde_json::to_vec(&record)
+        .map_err(|error| StoreError::new("write", &place, std::io::Error::other(error)))?;
     let comment = format!("medic-os result of {} {}", result.inputs.component, result.inputs.version);
     let signature = signer.sign(&text, &comment).map_err(of_signing)?;
     make_folder(place.parent().unwrap_or(cache))?;

@@ -65,6 +65,8 @@ pub struct Found {
     pub pkg_config: bool,
     /// Whether its Makefile has a target `install`.
     pub installs: bool,
+    /// Whether that target puts everything below `DESTDIR`.
+    pub staged: bool,
     /// Files with licence texts, in its top folder.
     pub licence_files: Vec<String>,
     /// Everything in its top folder.
@@ -93,11 +95,13 @@ pub fn inspect(folder: &Path, prefer_npm: bool) -> Found {
         None if has("package.json") => Some(Kind::Npm),
         None => None,
     };
+    let makefile = makefile.and_then(|name| read(&folder.join(name))).unwrap_or_default();
     let mut found = Found {
         kind,
         libtool: any(folder, &names, |name| name == "ltmain.sh"),
         pkg_config: any(folder, &names, |name| name.ends_with(".pc.in") || name.ends_with(".pc.cmakein")),
-        installs: makefile.and_then(|name| read(&folder.join(name))).is_some_and(|text| has_target(&text)),
+        installs: has_target(&makefile),
+        staged: is_staged(&makefile),
         licence_files: names.iter().filter(|name| is_licence(name)).cloned().collect(),
         ..Found::default()
     };
@@ -114,8 +118,7 @@ pub fn inspect(folder: &Path, prefer_npm: bool) -> Found {
 }
 
 fn read(path: &Path) -> Option<String> {
-    let meta = fs::symlink_metadata(path).ok().filter(|meta| meta.is_file() && meta.len() <= MAX_TEXT)?;
-    drop(meta);
+    fs::symlink_metadata(path).ok().filter(|meta| meta.is_file() && meta.len() <= MAX_TEXT)?;
     fs::read(path).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -145,6 +148,17 @@ fn has_target(makefile: &str) -> bool {
         let mut targets = line.split(':').next().unwrap_or_default().split_whitespace();
         !line.starts_with(['\t', '#', '.']) && line.contains(':') && targets.any(|target| target == "install")
     })
+}
+
+/// Whether a Makefile takes `DESTDIR` for a folder before all others: some have it for the folder of programs, most others not at all.
+fn is_staged(makefile: &str) -> bool {
+    let own = |line: &str| {
+        let value = line.strip_prefix("DESTDIR").map(str::trim_start).and_then(|rest| {
+            rest.strip_prefix('=').or_else(|| rest.strip_prefix("?=")).or_else(|| rest.strip_prefix(":="))
+        });
+        value.is_some_and(|value| !value.trim().is_empty())
+    };
+    makefile.contains("DESTDIR") && !makefile.lines().any(own)
 }
 
 /// `PACKAGE_VERSION='2.12.1'` and the like, which Autoconf writes.

@@ -24,7 +24,7 @@ pub fn text(kind: Kind, found: &Found, programs: &BTreeMap<String, String>) -> S
 }
 
 const INSTALL: &str = "      # Manuals and translations are of no use in an image.
-      rm -rf \"$DESTDIR$PREFIX/share/man\" \"$DESTDIR$PREFIX/share/info\" \"$DESTDIR$PREFIX/share/doc\" \"$DESTDIR$PREFIX/share/locale\"
+      rm -rf \"$DESTDIR$PREFIX/man\" \"$DESTDIR$PREFIX/share/man\" \"$DESTDIR$PREFIX/share/info\" \"$DESTDIR$PREFIX/share/doc\" \"$DESTDIR$PREFIX/share/locale\"
       find \"$DESTDIR\" -name '*.la' -delete
 ";
 
@@ -103,8 +103,13 @@ steps:
 
 fn make(found: &Found) -> String {
     let variables = "CC=\"$CC\" AR=\"$AR\" RANLIB=\"$RANLIB\" PREFIX=\"$PREFIX\" prefix=\"$PREFIX\"";
-    let install = if found.installs {
+    let staged =
+        "CC=\"$CC\" AR=\"$AR\" RANLIB=\"$RANLIB\" PREFIX=\"$DESTDIR$PREFIX\" prefix=\"$DESTDIR$PREFIX\"";
+    let install = if found.installs && found.staged {
         format!("      make install DESTDIR=\"$DESTDIR\" {variables}\n{}", install(found))
+    } else if found.installs {
+        let remark = "      # The Makefile knows no DESTDIR before all other folders: the folder itself is said to be another.\n";
+        format!("{remark}      make install {staged}\n{}", install(found))
     } else {
         "      # The Makefile has no target 'install': the programs that it made are taken. All files have one time before the
       # build, so that what is newer was made by it.

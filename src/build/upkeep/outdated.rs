@@ -212,14 +212,13 @@ mod tests {
     #[test]
     fn a_pre_release_is_proposed_to_a_pre_release_only() {
         let survey = survey_of(&["1.0", "1.1", "2.0-rc1", "0.9", "1.0.7"]);
-        let newest = |present: &str| {
+        let told = |present: &str| {
             let present = present.parse().expect("a version");
-            super::newest(&[&survey], &present, |_| true).expect("found").version.to_string()
+            newest(&[&survey], &present, |_| true).expect("found").version.to_string()
         };
-        assert_eq!(newest("1.0"), "1.1");
-        assert_eq!(newest("2.0-beta1"), "2.0-rc1");
-        let series =
-            super::newest(&[&survey], &"1.0.2".parse().expect("one"), |v| v.numbers().starts_with(&[1, 0]));
+        assert_eq!(told("1.0"), "1.1");
+        assert_eq!(told("2.0-beta1"), "2.0-rc1");
+        let series = newest(&[&survey], &"1.0.2".parse().expect("one"), |v| v.numbers().starts_with(&[1, 0]));
         assert_eq!(series.expect("found").version.to_string(), "1.0.7");
     }
 }
