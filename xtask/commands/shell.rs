@@ -48,6 +48,8 @@ pub fn shell(arguments: &Shell) -> Result<(), Failure> {
         return Err(Failure::Usage(message.to_owned()));
     }
     let context = Context::new(&arguments.options)?;
+    // Its build root and inputs are not old for as long as somebody looks at them.
+    let _in_use = context.use_store()?;
     let (shell, runner) = context.shell(&arguments.component, arguments.step.as_deref())?;
     let result = if interactive {
         banner(&shell, &*runner)

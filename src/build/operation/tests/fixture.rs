@@ -23,7 +23,7 @@ pub struct Fixture {
     events: Mutex<Vec<Event>>,
     /// The build root of every recipe.
     root: PathBuf,
-    kind: RunnerKind,
+    pub kind: RunnerKind,
     runner: Box<dyn Runner>,
 }
 

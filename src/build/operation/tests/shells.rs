@@ -3,7 +3,7 @@
 use super::fixture::Fixture;
 use super::*;
 use crate::ErrorKind;
-use crate::sandbox::tests::bench::on_each_runner;
+use crate::sandbox::tests::bench::{on_each_runner, user};
 use crate::sandbox::{Ending, RunnerKind};
 
 on_each_runner! { super::Fixture::on:
@@ -45,7 +45,10 @@ fn a_shell_stands_where_the_build_failed(fixture: &Fixture) {
     let (ending, text) = run(fixture, &shell, &["/bin/sh", "-c", script]);
     assert!(ending.is_success(), "{text}");
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines, ["/build/src", "1000", "build", "one", "two", "hello, base", "$x 2", "cc", "7"]);
+    assert_eq!(
+        lines,
+        ["/build/src", &*user(fixture.kind).0, "build", "one", "two", "hello, base", "$x 2", "cc", "7"]
+    );
     assert!(!work.exists(), "its files are its own meanwhile");
     assert_eq!(run(fixture, &shell, &["/bin/sh", "-c", "exit 5"]).0, Ending::Status(5));
     shell.close().expect("closed");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::key::digest_of;
 use crate::root::Root;
-use crate::sandbox::{Bubblewrap, Docker, Ending, Limits, Mount, Runner, RunnerKind, SandboxPlan};
+use crate::sandbox::{Bubblewrap, Docker, Ending, Limits, Mount, Runner, RunnerKind, SandboxPlan, USER};
 
 /// Makes a module for each runner with all of these tests in it; each is given what `$bench` makes for the runner.
 macro_rules! on_each_runner {
@@ -33,10 +33,7 @@ pub struct Bench {
 
 impl Bench {
     pub fn new(kind: RunnerKind) -> Self {
-        Self::at(kind, tempfile::tempdir().expect("a folder"))
-    }
-
-    fn at(kind: RunnerKind, folder: tempfile::TempDir) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
         for name in ["build", "input/below"] {
             fs::create_dir_all(folder.path().join(name)).expect("made");
         }
@@ -50,6 +47,11 @@ impl Bench {
         };
         runner.ready().expect("it runs programs (set-up: .ci/setup --tests)");
         Self { folder, kind, runner, root }
+    }
+
+    /// User and group inside.
+    pub fn user(&self) -> (String, String) {
+        user(self.kind)
     }
 
     pub fn join(&self, path: &str) -> PathBuf {
@@ -102,6 +104,15 @@ pub fn remove_image(root: &Root) {
         listed.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     for image in listed.lines().filter(|image| image.starts_with(&name)) {
         let _ = Command::new("docker").args(["rmi", "--force", image]).output();
+    }
+}
+
+/// User and group inside: a daemon gives an ordinary user no other number than that user's own.
+pub fn user(kind: RunnerKind) -> (String, String) {
+    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    match kind {
+        RunnerKind::Docker if user != 0 => (user.to_string(), group.to_string()),
+        _ => (USER.to_string(), USER.to_string()),
     }
 }
 
