@@ -10,12 +10,16 @@ pub mod command;
 pub mod container;
 #[path = "support/fixture.rs"]
 pub mod fixture;
+#[path = "support/folder_server.rs"]
+pub mod folder_server;
 #[path = "support/http.rs"]
 pub mod http;
 #[path = "support/python.rs"]
 pub mod python;
 #[path = "support/scratch.rs"]
 pub mod scratch;
+#[path = "support/server.rs"]
+pub mod server;
 #[path = "support/xtask.rs"]
 pub mod xtask;
 

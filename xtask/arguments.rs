@@ -3,7 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use medic_model::{Arch, ComponentName, ImageName, PackageName};
+use medic_model::{Arch, ByteSize, ComponentName, ImageName, PackageName};
+
+use crate::commands::graph::Graph;
+use crate::commands::log::Log;
+use medic_build::sandbox::RunnerKind;
 
 /// Builds Medic OS: from recipes to packages to container images.
 #[derive(Debug, Parser)]
@@ -22,6 +26,18 @@ pub enum Command {
     BuildImage(BuildImage),
     /// Build packages, as archives that `pkg install` takes
     BuildPackage(BuildPackage),
+    /// Build components and all that they need, and show where their files are
+    #[command(after_help = crate::commands::build::EXAMPLES)]
+    Build(crate::commands::build::Build),
+    /// Write a first recipe for something that has none
+    #[command(after_help = crate::commands::new::EXAMPLES)]
+    New(crate::commands::new::New),
+    /// Look for newer versions of components, and of the compiler
+    #[command(after_help = crate::commands::outdated::EXAMPLES)]
+    Outdated(crate::commands::outdated::Outdated),
+    /// Change a recipe to another version: fetch its sources, rewrite version and digests in place
+    #[command(after_help = crate::commands::bump::EXAMPLES)]
+    Bump(crate::commands::bump::Bump),
     /// Fetch the sources of components, and of all that they need, into the store
     Fetch(Fetch),
     /// Copy sources to a folder that serves as a mirror on a machine without a network
@@ -33,12 +49,33 @@ pub enum Command {
     /// Print what is in a package or an image (SPDX), or where it comes from (SLSA provenance)
     #[command(after_help = crate::commands::sbom::EXAMPLES)]
     Sbom(crate::commands::sbom::Sbom),
+    /// Show what a component's build steps wrote
+    #[command(after_help = crate::commands::log::EXAMPLES)]
+    Log(Log),
+    /// Show which component needs which, what takes longest, and how the last build went
+    #[command(after_help = crate::commands::graph::EXAMPLES)]
+    Graph(Graph),
+    /// Look at recipes, packages and images without building; explain checks
+    #[command(after_help = crate::commands::lint::EXAMPLES)]
+    Lint(crate::commands::lint::Lint),
     /// Start an image, building it first if need be; follow its log; stop it on Ctrl-C
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),
+    /// Open a shell in the sandbox, at the step that failed in the last build or before another
+    #[command(after_help = crate::commands::shell::EXAMPLES)]
+    Shell(crate::commands::shell::Shell),
+    /// Measure the builder beside the programs that one would use in its place
+    #[command(after_help = crate::commands::bench::EXAMPLES)]
+    Bench(crate::commands::bench::Bench),
     /// The store, where everything fetched and built is kept
     #[command(subcommand)]
     Store(Store),
+    /// Make room in the store, without anything that a current image needs
+    #[command(after_help = crate::commands::gc::EXAMPLES)]
+    Gc(crate::commands::gc::Gc),
+    /// A cache of results, which other builders take instead of building
+    #[command(subcommand, after_help = crate::commands::cache::EXAMPLES)]
+    Cache(crate::commands::cache::Cache),
     /// Carry connections into a sandbox: a part of `run`
     #[command(name = FORWARD, hide = true)]
     Forward(Forward),
@@ -50,6 +87,7 @@ pub const FORWARD: &str = "__forward";
 const BUILD_IMAGE_EXAMPLES: &str = "Examples:
   cargo xtask build-image nginx                       build, write target/images/nginx-x64.oci.tar, load into Docker
   cargo xtask build-image nginx --output oci:out      an OCI layout in the folder out/, and nothing else
+  cargo xtask build-image nginx --keep-going          name everything that fails, not the first failure alone
   cargo xtask build-image nginx --json | jq .digest   for scripts: one JSON document on standard output";
 
 const VENDOR_EXAMPLES: &str = "Examples:
@@ -66,17 +104,29 @@ const RUN_EXAMPLES: &str = "Examples:
                                                       /srv is kept in the volume 'data'";
 
 /// What every build may be told.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct BuildOptions {
     /// The architecture to build for: x64 or arm64 [default: this machine's]
     #[arg(long)]
     pub arch: Option<Arch>,
-    /// How many compilers may run at once [default: the number of processors]
+    /// How many compilers may run at once, shared out among the components that are built side by side [default: the
+    /// number of processors]
     #[arg(long, short, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
+    /// How much memory the components that are built side by side may want together, such as '8 GiB' [default: what
+    /// the machine has available]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<ByteSize>,
+    /// After a failure go on with everything that does not depend on what failed; without this, what runs is finished
+    /// and nothing new is begun
+    #[arg(long, short)]
+    pub keep_going: bool,
     /// Ask the network for nothing; what is missing is named at once
     #[arg(long)]
     pub offline: bool,
+    /// What build steps run in: bubblewrap or docker; both give the same bytes
+    #[arg(long, default_value_t)]
+    pub runner: RunnerKind,
 }
 
 /// `build-image`.
@@ -187,6 +237,8 @@ pub struct Run {
 pub enum Store {
     /// Show the store's folder
     Path,
+    /// Compare everything in it with its digest, and remove what is damaged: the next build makes it again
+    Verify(crate::commands::store::Verify),
 }
 
 /// `__forward`.

@@ -1,9 +1,20 @@
 //! One file a command: arguments to settings, one call into the libraries, the result shown.
 
+pub mod bench;
+pub mod build;
 pub mod build_image;
 pub mod build_package;
+pub mod bump;
+pub mod cache;
+pub mod gc;
+pub mod graph;
+pub mod lint;
+pub mod log;
+pub mod new;
+pub mod outdated;
 pub mod run;
 pub mod sbom;
+pub mod shell;
 pub mod sources;
 pub mod store;
 pub mod why_rebuild;

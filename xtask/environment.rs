@@ -9,6 +9,10 @@ pub const STORE: &str = "MEDIC_OS_STORE";
 pub const MIRRORS: &str = "MEDIC_OS_MIRRORS";
 /// The Debian mirror, in place of the one in the machine's apt configuration.
 pub const DEBIAN_MIRROR: &str = "MEDIC_OS_DEBIAN_MIRROR";
+/// A cache of results: a folder or an address.
+pub const CACHE: &str = "MEDIC_OS_CACHE";
+/// Whose signatures count there: a public key, or a file of some.
+pub const CACHE_KEY: &str = "MEDIC_OS_CACHE_KEY";
 /// The workspace, in place of the folder that the command is started in or below.
 pub const WORKSPACE: &str = "MEDIC_OS_WORKSPACE";
 
@@ -17,9 +21,12 @@ pub const HELP: &str = "Environment:
   MEDIC_OS_STORE          the store's folder [default: $XDG_CACHE_HOME/medic-os, or ~/.cache/medic-os]
   MEDIC_OS_MIRRORS        folders or addresses, separated by spaces, that hold sources by their digest
   MEDIC_OS_DEBIAN_MIRROR  addresses of Debian mirrors, separated by spaces [default: apt's own]
+  MEDIC_OS_CACHE          a folder or address with results that others built: they are taken instead of building
+  MEDIC_OS_CACHE_KEY      whose signatures count there: a public key or a file of some [default: recipes/cache.pub]
   MEDIC_OS_WORKSPACE      the folder with recipes/, packages/ and images/ [default: looked for from here upwards]
   DOCKER_HOST             the Docker daemon [default: unix:///var/run/docker.sock]
   CARGO_HOME              where crates that Cargo has fetched are looked for
+  TERM                    what the terminal can, for programs in a shell's sandbox
   NO_COLOR                when not empty: no colours
 
 Exit codes: 0 done, 1 failed, 2 bad arguments, 3 bad recipe, package or image, 4 a source could not be fetched,
@@ -36,10 +43,16 @@ pub struct Environment {
     pub mirrors: String,
     /// Debian mirrors that take the place of apt's.
     pub debian_mirrors: Vec<String>,
+    /// The cache of results, a folder or an address.
+    pub cache: Option<String>,
+    /// The text of the keys that are trusted to have signed them.
+    pub cache_keys: String,
     /// The Docker daemon's address.
     pub docker_host: Option<String>,
     /// Cargo's folder.
     pub cargo_home: Option<PathBuf>,
+    /// The kind of the terminal.
+    pub term: Option<String>,
     /// Whether colours are unwanted.
     pub no_color: bool,
 }
@@ -55,6 +68,17 @@ pub enum EnvironmentError {
     #[error("there is no place for the store: neither MEDIC_OS_STORE, XDG_CACHE_HOME nor HOME is set")]
     #[diagnostic(help("set MEDIC_OS_STORE to a folder on a disk with 8 GB free"))]
     NoStore,
+    /// The file of trusted keys cannot be read.
+    #[error("the keys that the cache's results must be signed with cannot be read from '{}': {source}", path.display())]
+    #[diagnostic(help(
+        "set MEDIC_OS_CACHE_KEY to a public key (a line that starts with RW), or to a file of some"
+    ))]
+    CacheKeys {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// apt's configuration cannot be read.
     #[error("apt's configuration, which names the Debian mirror, cannot be read: {0}")]
     #[diagnostic(help("set MEDIC_OS_DEBIAN_MIRROR to the address of a Debian mirror"))]
@@ -90,16 +114,45 @@ fn store() -> Result<PathBuf, EnvironmentError> {
     Ok(std::path::absolute(&store).unwrap_or(store))
 }
 
+/// The keys in the variable, or in the file that it names; else in the workspace's own file, if there is one.
+fn cache_keys(workspace: &Path) -> Result<String, EnvironmentError> {
+    let own = workspace.join("recipes/cache.pub");
+    let path = match folder(CACHE_KEY) {
+        // As minisign shows a key: 56 characters, of which the first two say how it signs.
+        Some(key) if key.to_string_lossy().starts_with("RW") && !key.exists() => {
+            return Ok(key.to_string_lossy().into_owned());
+        }
+        Some(path) => path,
+        None if own.is_file() => own,
+        None => return Ok(String::new()),
+    };
+    std::fs::read_to_string(&path).map_err(|source| EnvironmentError::CacheKeys { path, source })
+}
+
+/// The cache: an address, or the whole path of a folder.
+fn cache() -> Option<String> {
+    let value =
+        env::var(CACHE).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())?;
+    let web = value.starts_with("http://") || value.starts_with("https://");
+    let whole = || Some(std::path::absolute(&value).ok()?.to_string_lossy().into_owned());
+    if web { Some(value) } else { whole() }
+}
+
 impl Environment {
     /// Reads all of it.
     pub fn read() -> Result<Self, EnvironmentError> {
+        let workspace = workspace()?;
+        let cache = cache();
         Ok(Self {
-            workspace: workspace()?,
+            cache_keys: if cache.is_some() { cache_keys(&workspace)? } else { String::new() },
+            cache,
+            workspace,
             store: store()?,
             mirrors: env::var(MIRRORS).unwrap_or_default(),
             debian_mirrors: words(DEBIAN_MIRROR),
             docker_host: env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()),
             cargo_home: folder("CARGO_HOME").or_else(|| folder("HOME").map(|home| home.join(".cargo"))),
+            term: env::var("TERM").ok().filter(|term| !term.is_empty()),
             no_color: env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
         })
     }
@@ -111,7 +164,18 @@ mod tests {
 
     #[test]
     fn every_variable_is_in_the_help() {
-        for name in [STORE, MIRRORS, DEBIAN_MIRROR, WORKSPACE, "DOCKER_HOST", "CARGO_HOME", "NO_COLOR"] {
+        for name in [
+            STORE,
+            MIRRORS,
+            DEBIAN_MIRROR,
+            CACHE,
+            CACHE_KEY,
+            WORKSPACE,
+            "DOCKER_HOST",
+            "CARGO_HOME",
+            "TERM",
+            "NO_COLOR",
+        ] {
             assert!(HELP.contains(name), "{name} is not in the help");
         }
     }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{IsTerminal, Write};
 
 use medic_build::definitions::DefinitionError;
+use medic_build::sandbox::Ending;
 use medic_build::{BuildError, ErrorKind};
 use medic_image::docker::Absent;
 use medic_image::run::RunError;
@@ -30,9 +31,18 @@ pub enum Failure {
     /// Docker was asked for, and no daemon answers.
     #[error("{0}: start one, or do without '--output docker' and '--detach'")]
     NoDaemon(Absent),
+    /// Definitions have errors; each was shown.
+    #[error("lint found {errors} error{}: `cargo xtask lint --explain ID` says more of each", if *errors == 1 { "" } else { "s" })]
+    Lint {
+        /// How many.
+        errors: usize,
+    },
     /// The arguments contradict each other.
     #[error("{0}")]
     Usage(String),
+    /// Something is outdated, and that was asked to be a failure.
+    #[error("outdated, or gone from a location: {0}")]
+    Outdated(String),
     /// The image could not be run.
     #[error(transparent)]
     Run(RunError),
@@ -47,6 +57,15 @@ pub enum Failure {
         /// What the kernel said.
         source: std::io::Error,
     },
+    /// What ran in a shell's sandbox was ended.
+    #[error("the shell {0}")]
+    Shell(Ending),
+    /// The store held something damaged; it has been removed.
+    #[error("{0} damaged objects were removed from the store: the next build makes them again")]
+    DamagedStore(usize),
+    /// A benchmark could not be carried out.
+    #[error(transparent)]
+    Bench(#[from] crate::commands::bench::BenchError),
     /// The result could not be written to standard output.
     #[error("standard output cannot be written: {0}")]
     Output(#[from] std::io::Error),
@@ -61,18 +80,25 @@ impl Failure {
                 ErrorKind::Fetch => 4,
                 ErrorKind::Step => 5,
                 ErrorKind::Store => 6,
+                ErrorKind::Docker => 7,
                 ErrorKind::MissingProgram => 8,
+                ErrorKind::Interrupted => crate::interrupt::EXIT_CODE,
                 ErrorKind::Other => 1,
             },
             Self::Image(error) | Self::Run(RunError::Image(error)) => image_exit_code(error),
             Self::Run(RunError::NoBubblewrap) => 8,
             Self::Run(RunError::Docker(_)) => 7,
             Self::Run(_) => 1,
+            Self::DamagedStore(_) => 6,
             Self::Docker(_) | Self::NoDaemon(_) => 7,
             Self::Usage(_) => 2,
+            Self::Outdated(_) => 12,
             Self::File { .. } => 6,
+            Self::Lint { .. } => 3,
             Self::Container(code) => u8::try_from(*code).unwrap_or(1),
-            Self::Environment(_) | Self::Output(_) => 1,
+            Self::Shell(_) => 5,
+            Self::Bench(crate::commands::bench::BenchError::Missing { .. }) => 8,
+            Self::Environment(_) | Self::Output(_) | Self::Bench(_) => 1,
         }
     }
 
@@ -165,7 +191,13 @@ mod tests {
     #[test]
     fn exit_codes_are_documented() {
         let documented = include_str!("../docs/exit-codes.md");
-        for failure in [Failure::Usage(String::new()), Failure::Environment(EnvironmentError::NoStore)] {
+        let failures = [
+            Failure::Usage(String::new()),
+            Failure::DamagedStore(1),
+            Failure::Outdated(String::new()),
+            Failure::Environment(EnvironmentError::NoStore),
+        ];
+        for failure in failures {
             assert!(documented.contains(&format!("| {} |", failure.exit_code())));
         }
     }

@@ -6,6 +6,7 @@ mod environment;
 mod failure;
 mod git;
 mod interrupt;
+mod machine;
 mod progress;
 mod table;
 
@@ -18,12 +19,23 @@ fn carry_out(command: Command) -> Result<(), Failure> {
     match command {
         Command::BuildImage(arguments) => commands::build_image::build_image(&arguments),
         Command::BuildPackage(arguments) => commands::build_package::build_package(&arguments),
+        Command::Build(arguments) => commands::build::build(&arguments),
+        Command::New(arguments) => commands::new::new(&arguments),
+        Command::Outdated(arguments) => commands::outdated::outdated(&arguments),
+        Command::Bump(arguments) => commands::bump::bump(&arguments),
         Command::Fetch(arguments) => commands::sources::fetch(&arguments),
         Command::Vendor(arguments) => commands::sources::vendor(&arguments),
         Command::WhyRebuild(arguments) => commands::why_rebuild::why_rebuild(&arguments),
+        Command::Log(arguments) => commands::log::log(&arguments),
+        Command::Graph(arguments) => commands::graph::graph(&arguments),
+        Command::Lint(arguments) => commands::lint::lint(&arguments),
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Sbom(arguments) => commands::sbom::sbom(&arguments),
+        Command::Shell(arguments) => commands::shell::shell(&arguments),
+        Command::Bench(arguments) => commands::bench::bench(&arguments),
         Command::Store(command) => commands::store::store(&command),
+        Command::Gc(arguments) => commands::gc::gc(&arguments),
+        Command::Cache(command) => commands::cache::cache(&command),
         Command::Forward(_) => unreachable!("it is carried out before signals are looked after"),
     }
 }
@@ -37,6 +49,10 @@ fn main() -> ExitCode {
     interrupt::install();
     match carry_out(arguments.command) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(_) if interrupt::is_asked() => {
+            interrupt::say();
+            ExitCode::from(interrupt::EXIT_CODE)
+        }
         Err(failure) => {
             failure.show();
             ExitCode::from(failure.exit_code())

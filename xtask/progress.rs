@@ -2,6 +2,7 @@
 //! plain lines. Everything goes to standard error; standard output is for results.
 
 mod build;
+pub mod clock;
 mod fetch;
 mod image;
 mod lines;
@@ -22,6 +23,8 @@ pub trait Screen: Send + Sync {
     fn bytes(&self, key: &str, done: u64, total: u64);
     /// A task is over; `line`, if any, stays.
     fn done(&self, key: &str, line: Option<&str>);
+    /// How far all of it is, in one line below all tasks; none: nothing is under way.
+    fn summary(&self, text: Option<&str>);
 }
 
 /// The screen for this process: a terminal's, or plain lines.

@@ -7,6 +7,7 @@ use medic_archive::upstream::UnpackError;
 use medic_model::ComponentName;
 
 use crate::attest::AttestError;
+use crate::checks::ChecksFailed;
 use crate::definitions::DefinitionError;
 use crate::fetch::FetchError;
 use crate::fetch::cargo_lock::DirectorySourceError;
@@ -21,9 +22,12 @@ pub enum BuildError {
     /// A recipe, package or image is wrong, or does not exist.
     #[error(transparent)]
     Definition(Box<DefinitionError>),
-    /// Some components could not be built; those that do not depend on them were.
-    #[error("{}", list(.0))]
-    Components(Vec<ComponentFailure>),
+    /// Some components could not be built.
+    #[error("{0}")]
+    Components(Failures),
+    /// The log that was asked for is not there.
+    #[error("{0}")]
+    NoLog(String),
     /// The store cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -48,6 +52,16 @@ pub enum BuildError {
         /// The build root.
         root: String,
     },
+    /// A step was named that a component does not have.
+    #[error("recipes/{component}/recipe.yaml has no step '{step}'; it has: {}", known.join(", "))]
+    NoStep {
+        /// The component.
+        component: ComponentName,
+        /// The name.
+        step: String,
+        /// The steps there are, in order.
+        known: Vec<String>,
+    },
     /// A package's parts do not fit together, or cannot be packed.
     #[error(transparent)]
     Package(#[from] Box<PackageError>),
@@ -60,6 +74,14 @@ pub enum BuildError {
     /// A source is an archive that is damaged or hostile.
     #[error(transparent)]
     Unpack(Box<UnpackError>),
+    /// A component's source is such an archive.
+    #[error("the source '{name}' cannot be used: {error}")]
+    Source {
+        /// What it is called at its first location.
+        name: String,
+        /// What is wrong with it.
+        error: Box<UnpackError>,
+    },
     /// This workspace's own sources cannot be used.
     #[error(transparent)]
     Workspace(#[from] Box<WorkspaceError>),
@@ -90,6 +112,25 @@ pub enum BuildError {
         /// The Debian package that has it.
         package: &'static str,
     },
+    /// A recipe was not changed to another version.
+    #[error(transparent)]
+    Upkeep(Box<crate::upkeep::UpkeepError>),
+    /// Docker runs the steps, and does not answer or refuses.
+    #[error("Docker at {host}, {doing}: {message}")]
+    Docker {
+        /// The daemon's address.
+        host: String,
+        /// What was being done.
+        doing: String,
+        /// What the daemon said, or what to do.
+        message: String,
+    },
+    /// A key of the cache cannot be read or used.
+    #[error("the cache's key cannot be used: {0}")]
+    CacheKey(String),
+    /// There is no first recipe.
+    #[error(transparent)]
+    Scaffold(Box<crate::scaffold::ScaffoldError>),
     /// A program that the builder calls failed.
     #[error("{what} failed: {message}")]
     Environment {
@@ -158,12 +199,16 @@ pub enum ErrorKind {
     Definition,
     /// A source could not be fetched, or is not what its digest says (4).
     Fetch,
-    /// A build step failed, or what it made cannot be packed (5).
+    /// A build step failed, or what it made cannot be packed or did not pass the checks (5).
     Step,
     /// The store cannot be written (6).
     Store,
+    /// Docker does not answer, or refuses (7).
+    Docker,
     /// A program that is needed is not installed (8).
     MissingProgram,
+    /// The caller asked for an end; what is done is kept (130).
+    Interrupted,
     /// Anything else (1).
     Other,
 }
@@ -175,24 +220,62 @@ impl BuildError {
             Self::Definition(_)
             | Self::UnknownRoot { .. }
             | Self::NoTool { .. }
+            | Self::NoStep { .. }
             | Self::Workspace(_)
             | Self::Layout(_) => ErrorKind::Definition,
             Self::Package(error) if matches!(**error, PackageError::Definition { .. }) => {
                 ErrorKind::Definition
             }
-            Self::Offline { .. } | Self::Fetch(_) | Self::Unpack(_) | Self::Root { .. } => ErrorKind::Fetch,
+            Self::Fetch(FetchError::Cancelled) => ErrorKind::Interrupted,
+            Self::Package(error) if matches!(**error, PackageError::Checks { .. }) => ErrorKind::Step,
+            Self::Offline { .. }
+            | Self::Fetch(_)
+            | Self::Unpack(_)
+            | Self::Source { .. }
+            | Self::Root { .. } => ErrorKind::Fetch,
             Self::Components(failures) => {
-                failures.iter().map(|failure| failure.cause.kind()).min().unwrap_or(ErrorKind::Other)
+                failures.failed.iter().map(|failure| failure.cause.kind()).min().unwrap_or(ErrorKind::Other)
             }
+            Self::Upkeep(error) => error.kind(),
+            Self::Scaffold(error) => error.kind(),
             Self::Store(_) => ErrorKind::Store,
+            Self::Docker { .. } => ErrorKind::Docker,
             Self::MissingProgram { .. } => ErrorKind::MissingProgram,
-            Self::Environment { .. } | Self::Package(_) | Self::Attest(_) => ErrorKind::Other,
+            Self::Environment { .. }
+            | Self::Package(_)
+            | Self::Attest(_)
+            | Self::CacheKey(_)
+            | Self::NoLog(_) => ErrorKind::Other,
         }
     }
 }
 
-fn list(failures: &[ComponentFailure]) -> String {
-    failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+/// What could not be built, and what was not tried for it.
+#[derive(Debug)]
+pub struct Failures {
+    /// The components that failed. At least one.
+    pub failed: Vec<ComponentFailure>,
+    /// Those that were not tried, each with the failed one that it depends on.
+    pub skipped: Vec<(ComponentName, ComponentName)>,
+    /// Those that were not begun, as something else had failed.
+    pub not_begun: Vec<ComponentName>,
+}
+
+impl fmt::Display for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failed: Vec<String> = self.failed.iter().map(ToString::to_string).collect();
+        f.write_str(&failed.join("\n"))?;
+        if !self.skipped.is_empty() {
+            let one = |(name, because): &(ComponentName, ComponentName)| format!("{name} (needs {because})");
+            let skipped: Vec<String> = self.skipped.iter().map(one).collect();
+            write!(f, "\nnot tried: {}", skipped.join(", "))?;
+        }
+        if !self.not_begun.is_empty() {
+            let not_begun: Vec<&str> = self.not_begun.iter().map(ComponentName::as_str).collect();
+            write!(f, "\nnot begun after the failure: {}; --keep-going builds them", not_begun.join(", "))?;
+        }
+        Ok(())
+    }
 }
 
 /// A component that could not be built.
@@ -216,6 +299,9 @@ pub enum FailureCause {
     /// A step ended badly.
     #[error(transparent)]
     Step(Box<StepFailure>),
+    /// The steps ended well, and what they made did not pass the checks.
+    #[error(transparent)]
+    Checks(Box<ChecksFailed>),
     /// Something else, before or after the steps.
     #[error(transparent)]
     Other(Box<BuildError>),
@@ -225,7 +311,7 @@ impl FailureCause {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Step(failure) if failure.disk_is_full => ErrorKind::Store,
-            Self::Step(_) => ErrorKind::Step,
+            Self::Step(_) | Self::Checks(_) => ErrorKind::Step,
             Self::Other(error) => error.kind(),
         }
     }
@@ -234,6 +320,8 @@ impl FailureCause {
 /// A step that ended badly, and what it said last.
 #[derive(Debug)]
 pub struct StepFailure {
+    /// The component.
+    pub component: ComponentName,
     /// The step's name.
     pub step: String,
     /// How it ended, such as `ended with exit status 2`.
@@ -262,6 +350,7 @@ impl fmt::Display for StepFailure {
             writeln!(f, "hint: {hint}")?;
         }
         writeln!(f, "its log: {}", self.log.display())?;
-        write!(f, "its build folder, kept until the next run: {}", self.work.display())
+        writeln!(f, "its build folder, kept until the next run: {}", self.work.display())?;
+        write!(f, "a shell there: cargo xtask shell {}", self.component)
     }
 }

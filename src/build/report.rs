@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use medic_model::{ComponentName, PackageName, Version};
+use medic_model::{ComponentName, PackageName, Sha256, Version};
 
 use crate::fetch;
 
@@ -70,10 +70,17 @@ pub enum Preparation {
 pub enum Progress {
     /// Its result is in the store: nothing to do.
     Stored,
+    /// Its result came from the cache and is in the store now.
+    Cached {
+        /// The cache.
+        from: String,
+    },
     /// It is being built; what its steps write goes to the log.
     Started {
         /// The log.
         log: PathBuf,
+        /// Its action key.
+        key: Sha256,
     },
     /// A step of it begins.
     Step {
@@ -83,6 +90,15 @@ pub enum Progress {
         of: usize,
         /// Its name.
         name: String,
+        /// How many programs it may run at once.
+        jobs: usize,
+    },
+    /// Its steps are over; what they made is checked and put into the store.
+    Collecting,
+    /// Everything before this step is done, and no more is wanted.
+    Prepared {
+        /// The step's name.
+        step: String,
     },
     /// It is built.
     Finished,

@@ -10,7 +10,7 @@ use medic_model::{Arch, ImageName, Manifest, Sha256, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ImageError;
-use crate::layers::{self, Maker, Package, compression_name, is_whole};
+use crate::layers::{self, Maker, Package, compression_name, form, is_whole};
 use crate::oci::documents::{
     CONFIG, Descriptor, History, ImageConfig, ImageManifest, LAYER_GZIP, LAYER_ZSTD, MANIFEST, RootFs,
     variant,
@@ -18,7 +18,7 @@ use crate::oci::documents::{
 use crate::plan::{BASE_MTIME, Facts, Plan};
 use crate::progress::Reporter;
 use crate::report::{Layer, LayerContent, SizeTable};
-use crate::store::Store;
+use crate::store::{Store, touch};
 use crate::time::rfc3339;
 
 /// The version of the form of the records of assembled images.
@@ -125,9 +125,9 @@ struct Key<'a> {
 /// An assembled image, in the store.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Record {
+pub(crate) struct Record {
     version: Version,
-    layers: Vec<Layer>,
+    pub(crate) layers: Vec<Layer>,
     config: String,
     manifest: String,
 }
@@ -149,6 +149,10 @@ pub fn assemble(
     if let Some(record) = store.read_json::<Record>(&store.image(key))
         && let Some(image) = from_record(record, definition, settings, &store)
     {
+        touch(&store.image(key));
+        packages
+            .iter()
+            .for_each(|package| touch(&store.package(package.sha256, &form(settings.compression))));
         return Ok(image);
     }
     let opened = packages
@@ -168,7 +172,8 @@ pub fn assemble(
     Ok(image)
 }
 
-fn key(
+/// The digest of everything that an image is a function of.
+pub(crate) fn key(
     definition: &ImageDefinition,
     packages: &[PackageArchive],
     settings: &AssembleSettings,

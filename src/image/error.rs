@@ -97,6 +97,19 @@ pub enum ImageError {
 }
 
 impl ImageError {
+    /// The layer that was damaged and has been removed, if that is what is wrong: once more, and it is made anew.
+    pub fn damaged_layer(&self) -> Option<&Path> {
+        match self {
+            Self::DamagedLayer { path } => Some(path),
+            _ => None,
+        }
+    }
+
+    /// Whether the reason may be a damaged package archive.
+    pub fn may_be_the_archive(&self) -> bool {
+        matches!(self, Self::Package(_) | Self::WrongDigest { .. } | Self::Changed { .. })
+    }
+
     /// The error of this operation on this path, with a full disk told apart.
     pub(crate) fn file(operation: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();

@@ -18,7 +18,7 @@ use crate::error::ImageError;
 use crate::plan::package_tree;
 use crate::progress::{Event, Reporter};
 use crate::report::{Layer, LayerContent};
-use crate::store::{Scratch, Store, put};
+use crate::store::{Scratch, Store, put, touch};
 
 /// The version of the form in which layers are written: another one when the same tree gives other bytes.
 pub(crate) const FORMAT: u32 = 1;
@@ -31,16 +31,17 @@ pub(crate) fn compression_name(compression: Compression) -> &'static str {
     }
 }
 
-fn form(compression: Compression) -> String {
+/// What a record's name ends with: how the layer was written.
+pub(crate) fn form(compression: Compression) -> String {
     format!("{}-v{FORMAT}", compression_name(compression))
 }
 
 /// What is known of a package archive that has been read to its end once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Record {
-    manifest: Manifest,
-    layer: Layer,
+pub(crate) struct Record {
+    pub(crate) manifest: Manifest,
+    pub(crate) layer: Layer,
 }
 
 /// A package archive: its manifest, and its layer if the store has it.
@@ -60,6 +61,7 @@ impl<'a> Package<'a> {
     ) -> Result<Self, ImageError> {
         let known: Option<Record> = store.read_json(&store.package(archive.sha256, &form(compression)));
         if let Some(record) = known.filter(|record| is_whole(store, &record.layer)) {
+            touch(&store.package(archive.sha256, &form(compression)));
             return Ok(Self { archive, manifest: record.manifest, layer: Some(record.layer) });
         }
         let reader = PackageReader::open(&archive.path, Limits::default())?;

@@ -7,6 +7,7 @@
 //! | [`oci`] | the OCI image layout, as a folder or as one archive that Docker loads too |
 //! | [`docker`] | the Docker API: load, ask, run |
 //! | [`run`] | starting an image: in Docker, or with bubblewrap where there is no daemon |
+//! | [`garbage`] | what of all this is in the store, what names it, what is damaged |
 //! | [`report`] | the table of layers and their sizes |
 //!
 //! On disk it owns, below the store's folder:
@@ -29,6 +30,7 @@
 pub mod assemble;
 pub mod docker;
 mod error;
+pub mod garbage;
 mod layers;
 pub mod oci;
 pub mod plan;

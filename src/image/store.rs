@@ -12,7 +12,7 @@ use std::fs;
 use crate::error::ImageError;
 
 /// What is being written in the store, and beside outputs, has this in its name.
-const MARK: &str = ".medic-image-";
+pub(crate) const MARK: &str = ".medic-image-";
 
 /// The store's folders of this crate.
 #[derive(Debug, Clone)]
@@ -55,6 +55,12 @@ impl Store {
         self.root.join("volumes").join(name)
     }
 
+    /// The folders of what [`crate::garbage`] lists: layers, package records, images, archives written, unpacked images.
+    pub(crate) fn folders(&self) -> [PathBuf; 6] {
+        let below = ["layers/blobs", "layers/packages", "images", "images/written", "rootfs", "tmp"];
+        below.map(|folder| self.root.join(folder))
+    }
+
     /// A folder for what is being made, removed on drop; what a killed program left of its own is removed now.
     pub(crate) fn scratch(&self) -> Result<Scratch, ImageError> {
         Scratch::in_folder(&self.root.join("tmp"))
@@ -74,6 +80,20 @@ impl Store {
         fs::write(&new, text).map_err(ImageError::on("write", &new))?;
         put(&new, path)
     }
+}
+
+/// Notes that something in the store is used now: the time of its last change is that of its last use, by which `gc` goes. A
+/// store that may not be written is used all the same.
+pub(crate) fn touch(path: &Path) {
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    let now = Timestamps { last_access: now, last_modification: now };
+    let _ = utimensat(CWD, path, &now, AtFlags::SYMLINK_NOFOLLOW);
+}
+
+/// Whether a program that lives has locked a folder of this kind.
+pub(crate) fn is_locked(folder: &Path) -> bool {
+    lock(folder).is_none() && folder.exists()
 }
 
 /// Renames `new` to `path`, making the folders above it.

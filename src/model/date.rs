@@ -19,6 +19,19 @@ pub struct Date {
 pub struct DateError(String);
 
 impl Date {
+    /// The day (UTC) of a moment in seconds since 1970; none outside of the years that a date may have.
+    pub fn of_epoch(seconds: u64) -> Option<Self> {
+        let days = seconds / 86_400 + 719_468;
+        let (era, day_of_era) = (days / 146_097, days % 146_097);
+        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let march_month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+        let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+        let year = (year_of_era + era * 400).checked_add(u64::from(month <= 2))?;
+        format!("{year:04}-{month:02}-{day:02}").parse().ok()
+    }
+
     /// Seconds from 1970-01-01T00:00:00Z to this day's midnight (UTC): what `SOURCE_DATE_EPOCH` is set to.
     pub const fn epoch(self) -> u64 {
         // Days from civil: a March-based year makes February's length the last thing to matter.
@@ -75,6 +88,12 @@ mod tests {
         assert_eq!(epoch("1980-01-01"), Ok(315_532_800));
         assert_eq!(epoch("2000-02-29"), Ok(951_782_400));
         assert_eq!(epoch("2026-11-22"), Ok(1_795_305_600));
+        for day in ["1980-01-01", "2000-02-29", "2000-03-01", "2026-11-22", "2100-12-31"] {
+            let epoch = epoch(day).expect("a date");
+            assert_eq!(Date::of_epoch(epoch + 86_399).map(|date| date.to_string()).as_deref(), Some(day));
+        }
+        assert_eq!(Date::of_epoch(0), None, "a time that means none");
+        assert_eq!(Date::of_epoch(u64::MAX), None);
         for bad in
             ["2026-02-29", "2026-13-01", "26-01-01", "2026/01/01", "2026-1-1", "", "1979-12-31", "ä26-01-011"]
         {

@@ -11,6 +11,10 @@ use serde::{Deserialize, Deserializer};
 pub const MAX_DOCUMENT: usize = 64 << 20;
 /// The most bytes a document written by hand may have.
 pub const MAX_YAML: usize = 1 << 20;
+/// The most that the bytes of a YAML document times its brackets may be. For each token the parser goes through all brackets that are
+/// open there: a mebibyte of `[` would keep it for ten minutes, this for half a second. Which brackets are text only the parser
+/// knows, so all are counted; a page of shell text has some hundreds.
+const MAX_BRACKETS_BY_BYTES: usize = 500_000_000;
 
 /// Why a document cannot be used: the file, the place in it, and what is wrong there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +45,14 @@ pub fn from_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Docum
             file,
             "the file is larger than 1 MiB: no document written by hand is",
         ));
+    }
+    let brackets = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
+    if brackets * text.len() > MAX_BRACKETS_BY_BYTES {
+        let message = format!(
+            "there are {brackets} opening brackets in {} bytes, too many to be read: write lists and maps on lines of their own",
+            text.len()
+        );
+        return Err(DocumentError::whole(file, message));
     }
     serde_yaml::from_str(text).map_err(|error| {
         let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
@@ -140,6 +152,18 @@ mod tests {
 
     fn fault(text: &str) -> String {
         from_yaml::<Sample>("a/recipe.yaml", text).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn brackets_that_would_keep_the_parser_for_minutes_are_refused() {
+        let deep = fault(&format!("name: {}", "[".repeat(1_000_000)));
+        assert!(deep.starts_with("a/recipe.yaml:1:1: there are 1000000 opening brackets"), "{deep}");
+        let wide: String = (0..4000).map(|number| format!("- {{name: step-{number}}}\n")).collect();
+        let read = from_yaml::<Vec<BTreeMap<String, String>>>("f", &wide).expect("many, and none in another");
+        assert_eq!(read.len(), 4000);
+        // Within the limit they are read, and refused for what they are.
+        let balanced = fault(&format!("name: {}{}", "[".repeat(2000), "]".repeat(2000)));
+        assert!(balanced.contains("invalid type"), "{balanced}");
     }
 
     #[test]

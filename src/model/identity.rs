@@ -71,7 +71,9 @@ impl FromStr for Purl {
 
     fn from_str(text: &str) -> Result<Self, PurlError> {
         let fault = |why| PurlError { text: text.to_owned(), why };
-        let decode = |part: &str| decoded(part).ok_or_else(|| fault("a '%' stands before something else than two hexadecimal digits, or a character must be written so"));
+        let decode = |part: &str| {
+            decoded(part).ok_or_else(|| fault("a '%' stands before something else than two hexadecimal digits, or a character must be written so"))
+        };
         let rest = text.strip_prefix("pkg:").ok_or_else(|| fault("it does not start with 'pkg:'"))?;
         if rest.contains('#') {
             return Err(fault("a subpath ('#') is not taken"));

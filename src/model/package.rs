@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{DocumentError, from_yaml, unique_map};
 use crate::service::Service;
-use crate::{ComponentName, Dependency, PackageName, ServiceName, Version};
+use crate::{ComponentName, Dependency, Exception, PackageName, ServiceName, Version};
 
 /// What is installed: the trees of components, scripts, settings, services.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +42,9 @@ pub struct PackageDefinition {
     /// Paths of the components' trees that are left out: a path leaves out all that is below it.
     #[serde(default)]
     pub exclude: Vec<crate::RelPath>,
+    /// What the checks find in the package and is meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<Exception>,
 }
 
 /// A system user with a group of the same name and number.

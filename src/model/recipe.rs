@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::document::{DocumentError, from_yaml, unique_map};
-use crate::{ByteSize, ComponentName, Cpe, Date, PackageName, Purl, RelPath, Sha256, Sha512, Version};
+use crate::{
+    ByteSize, ComponentName, Cpe, Date, Exception, PackageName, Purl, RelPath, Sha256, Sha512, Span, Version,
+};
 
 /// How one component is built. Values reach a step as environment variables only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +56,10 @@ pub struct Recipe {
     /// Further environment variables of the steps.
     #[serde(default, deserialize_with = "unique_map")]
     pub environment: BTreeMap<String, String>,
+    /// How much memory the steps need: more than this is not given to them, and components are built side by side as far
+    /// as the machine's memory goes. No part of the action key: it cannot change a result.
+    #[serde(default)]
+    pub memory: Option<ByteSize>,
     /// What is run, in order.
     pub steps: Vec<Step>,
     /// Run after the steps, against the staged result, where the result can run on this machine.
@@ -62,6 +68,12 @@ pub struct Recipe {
     /// Whether `test` needs no run of the target's programs, and so is run for every architecture.
     #[serde(default)]
     pub test_foreign: bool,
+    /// What the checks find and is meant. No input of the action key: a change of it rebuilds nothing.
+    #[serde(default)]
+    pub exceptions: Vec<Exception>,
+    /// How long each step may take, where an hour is not right. It cannot influence a result, so it is no part of one's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_limit: Option<Span>,
 }
 
 fn default_root() -> String {
@@ -215,6 +227,8 @@ struct SourceFields {
     cargo_lock: Option<CargoLockSource>,
 }
 
+/// The least that a recipe may say its steps need.
+const LEAST_MEMORY: ByteSize = ByteSize(64 << 20);
 const DEFAULT_MAX_SIZE: ByteSize = ByteSize(512 << 20);
 
 impl TryFrom<SourceFields> for Source {
@@ -322,6 +336,11 @@ impl Recipe {
         if let Some(name) = self.needs.iter().find(|need| **need == self.name) {
             return Err(format!("'{name}' needs itself: remove it from 'needs'"));
         }
+        if let Some(memory) = self.memory.filter(|memory| *memory < LEAST_MEMORY) {
+            return Err(format!(
+                "'memory' is {memory}: no compiler runs in less than 64 MiB, so write at least '64 MiB'"
+            ));
+        }
         let reserved = |name: &&String| RESERVED_VARIABLES.contains(&name.as_str()) || !is_variable(name);
         if let Some(name) = self.environment.keys().find(reserved) {
             return Err(format!(
@@ -425,10 +444,40 @@ steps:
         assert!(fault("https://zlib.net/zlib-1", "ftp://zlib.net/zlib-1").contains("does not start with"));
         assert!(fault("steps:", "needs: [zlib]\nsteps:").contains("needs itself"));
         assert!(fault("steps:", "environment: {PATH: /x}\nsteps:").contains("'PATH'"));
+        assert!(fault("steps:", "memory: 8 MiB\nsteps:").contains("'memory' is"));
+        assert!(fault("steps:", "memory: much\nsteps:").contains("r.yaml:"));
         assert!(fault("sha256: 7b", "sha256: 7B").contains("not a sha256 digest"));
         assert!(fault("steps:", "purl: zlib\nsteps:").contains("not a package URL"));
-        assert!(fault("steps:", "purl: pkg:github/madler/zlib@v1.3.1\nsteps:").contains("the version is 1.3.2"));
+        assert!(
+            fault("steps:", "purl: pkg:github/madler/zlib@v1.3.1\nsteps:").contains("the version is 1.3.2")
+        );
         assert!(fault("steps:", "cpe: [zlib]\nsteps:").contains("vendor:product"));
         assert!(fault("licence: Zlib", "license: Zlib").contains("unknown field `license`"));
+    }
+
+    /// The keys that a document may have, as an error about another one lists them.
+    fn keys(text: &str) -> std::collections::BTreeSet<String> {
+        let error = Recipe::from_yaml("r.yaml", text).expect_err("refused").to_string();
+        let (_, list) = error.split_once("expected").unwrap_or_else(|| panic!("no list of keys: {error}"));
+        list.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_key_is_documented_and_no_other() {
+        let page = include_str!("../../docs/recipes.md");
+        for (heading, text) in [
+            ("## Keys of a recipe", "nothing: 1"),
+            ("## Keys of a source", "sources: [{nothing: 1}]"),
+            ("## Keys of a step", "steps: [{nothing: 1}]"),
+        ] {
+            let (_, section) = page.split_once(heading).expect("the section is there");
+            let table = section.lines().skip_while(|line| !line.starts_with("| ---")).skip(1);
+            let key = |line: &str| line.strip_prefix("| `")?.split('`').next().map(str::to_owned);
+            let documented = table.take_while(|line| line.starts_with('|')).filter_map(key).collect();
+            assert_eq!(keys(text), documented, "{heading}");
+        }
+        for name in RESERVED_VARIABLES {
+            assert!(page.contains(&format!("`{name}`")), "{name} is not documented");
+        }
     }
 }

@@ -86,6 +86,17 @@ impl Version {
         self.split().1
     }
 
+    /// Whether it comes before a release: it has a word such as `rc` or `beta`, or a part after `~`.
+    pub fn is_pre_release(&self) -> bool {
+        parts(self.upstream()).iter().any(|part| matches!(part, Part::PreRelease(..)))
+    }
+
+    /// Its numbers, in order: `[3, 5, 7]` of `3.5.7`. One that is larger than fits is the largest that does.
+    pub fn numbers(&self) -> Vec<u64> {
+        let digits = self.upstream().split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
+        digits.map(|digits| digits.parse().unwrap_or(u64::MAX)).collect()
+    }
+
     fn split(&self) -> (&str, u32) {
         let revision = |text: &str| {
             (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use minisign_verify::PublicKey;
+use minisign_verify::{PublicKey, Signature};
 
 /// A public key that is trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,44 @@ impl TrustedKey {
     pub(crate) fn key(&self) -> &PublicKey {
         &self.key
     }
+}
+
+/// Why bytes are not taken for what a trusted key has signed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// Not a signature.
+    #[error("its signature cannot be read: {0}")]
+    Unreadable(String),
+    /// By a key that is not trusted.
+    #[error("it is signed by key {signer}, which is not trusted (trusted are: {trusted})")]
+    UnknownKey {
+        /// The number of the key that has signed it.
+        signer: String,
+        /// The numbers of the trusted keys.
+        trusted: String,
+    },
+    /// Of other bytes.
+    #[error("it is not what key {0} has signed")]
+    Wrong(KeyId),
+}
+
+/// Checks a detached signature in minisign's format (Ed25519 over BLAKE2b) of `bytes`; gives the number of the trusted key that
+/// has made it.
+///
+/// # Errors
+/// [`SignatureError`].
+pub fn verify(keys: &[TrustedKey], bytes: &[u8], signature: &[u8]) -> Result<KeyId, SignatureError> {
+    let unreadable = |why: String| SignatureError::Unreadable(why);
+    let lines = std::str::from_utf8(signature).map_err(|error| unreadable(error.to_string()))?;
+    let parsed = Signature::decode(lines).map_err(|error| unreadable(error.to_string()))?;
+    let signer = lines.lines().nth(1).and_then(KeyId::of);
+    let signer = signer.ok_or_else(|| unreadable("it names no key".to_owned()))?;
+    let Some(key) = keys.iter().find(|key| key.id() == signer) else {
+        let trusted = keys.iter().map(|key| key.id().to_string()).collect::<Vec<_>>().join(", ");
+        return Err(SignatureError::UnknownKey { signer: signer.to_string(), trusted });
+    };
+    key.key().verify(bytes, &parsed, false).map_err(|_| SignatureError::Wrong(signer))?;
+    Ok(signer)
 }
 
 impl KeyId {

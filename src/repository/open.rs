@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 
 use medic_model::PackageName;
 use medic_model::document::MAX_DOCUMENT;
-use minisign_verify::Signature;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RepositoryError;
 use crate::index::{Index, Listed};
-use crate::key::{KeyId, TrustedKey};
+use crate::key::{self, SignatureError, TrustedKey};
 use crate::transport::Transport;
 
 const MAX_LATEST: u64 = 32;
@@ -127,22 +126,16 @@ fn check_signature(
 }
 
 fn verify(location: &str, signature: &[u8], text: &[u8], keys: &[TrustedKey]) -> Result<(), RepositoryError> {
-    let location = || location.to_owned();
-    let unreadable = |why: String| RepositoryError::NoSignature { location: location(), why };
-    let lines = std::str::from_utf8(signature).map_err(|error| unreadable(error.to_string()))?;
-    let parsed = Signature::decode(lines).map_err(|error| unreadable(error.to_string()))?;
-    let signer = lines.lines().nth(1).and_then(KeyId::of);
-    let signer = signer.ok_or_else(|| unreadable("it names no key".to_owned()))?;
-    let Some(key) = keys.iter().find(|key| key.id() == signer) else {
-        let trusted: Vec<String> = keys.iter().map(|key| key.id().to_string()).collect();
-        return Err(RepositoryError::UnknownKey {
-            location: location(),
-            signer: signer.to_string(),
-            trusted: trusted.join(", "),
-        });
-    };
-    let bad = |_| RepositoryError::BadSignature { location: location(), signer: signer.to_string() };
-    key.key().verify(text, &parsed, false).map_err(bad)
+    let location = location.to_owned();
+    key::verify(keys, text, signature).map(drop).map_err(|error| match error {
+        SignatureError::Unreadable(why) => RepositoryError::NoSignature { location, why },
+        SignatureError::UnknownKey { signer, trusted } => {
+            RepositoryError::UnknownKey { location, signer, trusted }
+        }
+        SignatureError::Wrong(signer) => {
+            RepositoryError::BadSignature { location, signer: signer.to_string() }
+        }
+    })
 }
 
 fn check(index: &Index, version: u64, location: String, trust: Trust<'_>) -> Result<(), RepositoryError> {

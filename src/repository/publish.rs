@@ -115,10 +115,13 @@ impl SigningKey {
         Ok(self.secret.to_box(Some(&comment)).map_err(key_error)?.into_string())
     }
 
-    fn sign(&self, index: &Index, text: &[u8]) -> Result<String, PublishError> {
-        let trusted = format!("timestamp:{}\tfile:index-{}.json\thashed", index.created_at, index.version);
+    /// A detached signature of `bytes`, as [`crate::key::verify`] checks it. `comment` is signed as well; it is one line.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn sign(&self, bytes: &[u8], comment: &str) -> Result<String, PublishError> {
         let untrusted = format!("signature from minisign secret key {}", self.public.id());
-        let signed = minisign::sign(None, &self.secret, Cursor::new(text), Some(&trusted), Some(&untrusted));
+        let signed = minisign::sign(None, &self.secret, Cursor::new(bytes), Some(comment), Some(&untrusted));
         Ok(signed.map_err(key_error)?.into_string())
     }
 }
@@ -200,7 +203,8 @@ fn write(to: &Path, index: &Index, keys: &[SigningKey]) -> Result<(), PublishErr
     let text = json::canonical(index)?;
     let name = format!("index-{}.json", index.version);
     for (number, key) in keys.iter().enumerate() {
-        let signature = key.sign(index, &text)?;
+        let comment = format!("timestamp:{}\tfile:{name}\thashed", index.created_at);
+        let signature = key.sign(&text, &comment)?;
         put(&to.join(format!("{name}.{}.minisig", key.public.id())), |f| f.write_all(signature.as_bytes()))?;
         if number == 0 {
             put(&to.join(format!("{name}.minisig")), |f| f.write_all(signature.as_bytes()))?;

@@ -82,6 +82,45 @@ fn every_fault_of_a_document_names_file_and_line() {
 }
 
 #[test]
+fn names_versions_and_paths_cannot_escape() {
+    for (file, from, to, line, says) in [
+        (RECIPE, "name: hello", "name: ../hello", 1, "../hello"),
+        (RECIPE, "name: hello", "name: /hello", 1, "/hello"),
+        (RECIPE, "name: hello", "name: .", 1, "'.'"),
+        (RECIPE, "version: \"1.0\"", "version: ../1.0", 2, "../1.0"),
+        (RECIPE, "version: \"1.0\"", "version: \"1.0/../..\"", 2, "1.0/../.."),
+        (RECIPE, "version: \"1.0\"", "version: \"1.0\\n2\"", 2, "1.0"),
+        (RECIPE, "steps:", "patches: [../../x.patch]\nsteps:", 11, "../../x.patch"),
+        (RECIPE, "steps:", "files: [/etc/passwd]\nsteps:", 11, "/etc/passwd"),
+        (RECIPE, "steps:", "licence_files: [a/../../b]\nsteps:", 11, "a/../../b"),
+        (RECIPE, "steps:", "needs: [../zlib]\nsteps:", 11, "../zlib"),
+        (RECIPE, "path: recipes", "path: ../recipes", 9, "../recipes"),
+        (RECIPE, "path: recipes/hello/hello.c", "path: /etc/passwd", 9, "/etc/passwd"),
+        (RECIPE, "unpack: false", "unpack: false\n    into: ../out", 8, "../out"),
+        (RECIPE, "unpack: false", "unpack: false\n    into: /tmp", 8, "/tmp"),
+        ("packages/hello/package.yaml", "name: hello", "name: ../hello", 1, "../hello"),
+        ("packages/hello/package.yaml", "components: [hello]", "components: [../hello]", 3, "../hello"),
+        ("packages/hello/package.yaml", "  hello: {}", "  ../hello: {}", 5, "../hello"),
+    ] {
+        let fixture = Fixture::new("escapes");
+        fixture.change(file, from, to);
+        let outcome = fixture.xtask(&BUILD).ended_with(INPUT).says(says);
+        assert!(outcome.stderr.contains(&format!("{file}:")), "no {file}: in:\n{}", outcome.stderr);
+        // A source is read as a whole: its place is where it begins, or the line itself.
+        let place = format!("{file}:{line}:");
+        let near = [line - 1, line, line + 1].map(|line| format!("{file}:{line}:"));
+        assert!(near.iter().any(|near| outcome.stderr.contains(near)), "no {place} in:\n{}", outcome.stderr);
+    }
+    let fixture = Fixture::new("escaping-root");
+    fixture.change(RECIPE, "steps:", "root: ../../root\nsteps:");
+    fixture.xtask(&BUILD).ended_with(INPUT).says("../../root");
+    for name in ["../x", "/etc", ".", "a/b", ""] {
+        fixture.xtask(&["shell", name, "--", "true"]).ended_with(USAGE);
+        fixture.xtask(&["build-package", name]).ended_with(USAGE);
+    }
+}
+
+#[test]
 fn a_cycle_is_shown_whole() {
     let fixture = Fixture::new("cycle");
     let text = std::fs::read_to_string(fixture.join(RECIPE)).expect("there");

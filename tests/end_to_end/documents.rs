@@ -42,7 +42,11 @@ fn validate(document: &Path) -> medic_tests::Outcome {
 fn linked(document: &Value, component: &str) -> BTreeSet<String> {
     let all = document["packages"].as_array().expect("a list");
     let named = |id: &Value| {
-        all.iter().find(|one| one["SPDXID"] == *id).and_then(|one| one["name"].as_str()).unwrap_or_default().to_owned()
+        all.iter()
+            .find(|one| one["SPDXID"] == *id)
+            .and_then(|one| one["name"].as_str())
+            .unwrap_or_default()
+            .to_owned()
     };
     let links = document["relationships"].as_array().expect("a list").iter();
     let links: Vec<(String, String)> = links
@@ -86,14 +90,18 @@ fn the_documents_are_of_the_archive_and_list_every_file_of_it() {
         let name = package["name"].as_str().expect("a name");
         let spdx = json(&path(&package, "spdx"));
         let own = spdx["packages"].as_array().expect("a list").iter();
-        let own = own.into_iter().find(|one| one["SPDXID"] == format!("SPDXRef-Package-{name}")).expect("described");
+        let own = own
+            .into_iter()
+            .find(|one| one["SPDXID"] == format!("SPDXRef-Package-{name}"))
+            .expect("described");
         assert_eq!(own["checksums"][0]["checksumValue"], package["sha256"]);
         let provenance = json(&path(&package, "provenance"));
         assert_eq!(provenance["subject"][0]["digest"]["sha256"], package["sha256"]);
         // tar reads the archive by itself; a folder ends with a slash, a link has an arrow.
         let archive = package["archive"].as_str().expect("a path");
         let list = medic_tests::command::call("tar", &["--zstd", "-tvf", archive]).success();
-        let files = list.stdout.lines().filter(|line| line.starts_with('-') && !line.ends_with(" manifest.json"));
+        let files =
+            list.stdout.lines().filter(|line| line.starts_with('-') && !line.ends_with(" manifest.json"));
         let listed = spdx["files"].as_array().expect("a list");
         let in_package = |file: &&Value| {
             file["SPDXID"].as_str().is_some_and(|id| id.starts_with(&format!("SPDXRef-File-{name}-")))
@@ -133,7 +141,13 @@ fn every_statically_linked_part_is_listed_with_all_that_is_asked_for() {
         }
     }
     let text = nginx.to_string();
-    for cpe in ["f5:nginx_open_source:1.", "openssl:openssl:3.", "zlib:zlib:1.", "pcre:pcre2:10.", "musl-libc:musl:1."] {
+    for cpe in [
+        "f5:nginx_open_source:1.",
+        "openssl:openssl:3.",
+        "zlib:zlib:1.",
+        "pcre:pcre2:10.",
+        "musl-libc:musl:1.",
+    ] {
         assert!(text.contains(&format!("cpe:2.3:a:{cpe}")), "no {cpe}");
     }
 }
@@ -145,13 +159,18 @@ fn what_programs_say_of_themselves_is_in_the_document() {
     let nginx = packages.iter().find(|one| one["name"] == "nginx").expect("there");
     let scratch = Scratch::new("strings");
     let archive = nginx["archive"].as_str().expect("a path");
-    medic_tests::command::call("tar", &["--zstd", "-xf", archive, "-C", &scratch.path().to_string_lossy()]).success();
-    let program = medic_tests::command::call("find", &[&scratch.path().to_string_lossy(), "-path", "*/bin/nginx"]).success();
+    medic_tests::command::call("tar", &["--zstd", "-xf", archive, "-C", &scratch.path().to_string_lossy()])
+        .success();
+    let program =
+        medic_tests::command::call("find", &[&scratch.path().to_string_lossy(), "-path", "*/bin/nginx"])
+            .success();
     let program = std::fs::read(program.text()).expect("there");
     let document = json(&path(nginx, "spdx"));
-    for (name, before) in [("nginx", "nginx version: nginx/"), ("openssl", "OpenSSL "), ("zlib", "inflate ")] {
+    for (name, before) in [("nginx", "nginx version: nginx/"), ("openssl", "OpenSSL "), ("zlib", "inflate ")]
+    {
         let version = document["packages"].as_array().expect("a list").iter().find(|one| {
-            one["name"] == name && one["SPDXID"].as_str().is_some_and(|id| id.starts_with("SPDXRef-Component-"))
+            one["name"] == name
+                && one["SPDXID"].as_str().is_some_and(|id| id.starts_with("SPDXRef-Component-"))
         });
         let version = version.and_then(|one| one["versionInfo"].as_str()).expect("listed");
         let said = format!("{before}{version}").into_bytes();
@@ -165,7 +184,8 @@ fn no_mirror_path_or_user_of_this_machine_is_in_a_document() {
     let store = xtask(&["store", "path"]).success();
     let workspace = medic_tests::workspace().display().to_string();
     let mut own = vec![store.text().to_owned(), workspace, "/root".to_owned(), "/home/".to_owned()];
-    for variable in ["MEDIC_OS_MIRRORS", "MEDIC_OS_DEBIAN_MIRROR", "PIP_INDEX_URL", "HOSTNAME", "https_proxy"] {
+    for variable in ["MEDIC_OS_MIRRORS", "MEDIC_OS_DEBIAN_MIRROR", "PIP_INDEX_URL", "HOSTNAME", "https_proxy"]
+    {
         own.extend(std::env::var(variable).ok().filter(|value| !value.is_empty()));
     }
     // The addresses that this machine's apt and pip ask, whatever they are.
@@ -176,7 +196,11 @@ fn no_mirror_path_or_user_of_this_machine_is_in_a_document() {
         for document in ["spdx", "provenance"] {
             let text = std::fs::read_to_string(path(&package, document)).expect("there");
             for word in &own {
-                assert!(!text.contains(word.as_str()), "the {document} of {} holds '{word}'", package["name"]);
+                assert!(
+                    !text.contains(word.as_str()),
+                    "the {document} of {} holds '{word}'",
+                    package["name"]
+                );
             }
         }
     }
@@ -195,10 +219,14 @@ fn damaged_documents_are_refused_by_the_same_tools() {
         ("a relationship to nothing", |one| {
             one["relationships"][0]["relatedSpdxElement"] = "SPDXRef-nothing".into();
         }),
-        ("no version of the specification", |one| drop(one.as_object_mut().map(|map| map.remove("spdxVersion")))),
+        ("no version of the specification", |one| {
+            drop(one.as_object_mut().map(|map| map.remove("spdxVersion")))
+        }),
         ("no name", |one| drop(one["packages"][0].as_object_mut().map(|map| map.remove("name")))),
         ("a digest that is none", |one| one["files"][0]["checksums"][0]["checksumValue"] = "12".into()),
-        ("no SHA-1 of a file", |one| drop(one["files"][0]["checksums"].as_array_mut().map(|list| list.remove(0)))),
+        ("no SHA-1 of a file", |one| {
+            drop(one["files"][0]["checksums"].as_array_mut().map(|list| list.remove(0)))
+        }),
     ];
     let place = fixture.join("damaged.spdx.json");
     let written = |value: &Value| std::fs::write(&place, value.to_string()).expect("writable");
@@ -214,7 +242,9 @@ fn damaged_documents_are_refused_by_the_same_tools() {
     let provenance = json(&path(package, "provenance"));
     let damages: [(&str, Damage); 5] = [
         ("no subject", |one| one["subject"] = Value::Array(Vec::new())),
-        ("a subject without a digest", |one| drop(one["subject"][0].as_object_mut().map(|map| map.remove("digest")))),
+        ("a subject without a digest", |one| {
+            drop(one["subject"][0].as_object_mut().map(|map| map.remove("digest")))
+        }),
         ("another type", |one| one["_type"] = "https://in-toto.io/Statement/v0.1".into()),
         ("no build type", |one| {
             drop(one["predicate"]["buildDefinition"].as_object_mut().map(|map| map.remove("buildType")));
@@ -237,5 +267,7 @@ fn damaged_documents_are_refused_by_the_same_tools() {
 fn a_name_that_nothing_has_and_a_place_that_cannot_be_written_are_told() {
     xtask(&["sbom", "ngnix"]).ended_with(3).says("did you mean 'nginx'?");
     xtask(&["sbom", "nginx", "--format", "cyclonedx"]).ended_with(2).says("spdx");
-    xtask(&["sbom", "busybox", "--output", "/nonexistent/file.json"]).ended_with(6).says("/nonexistent/file.json");
+    xtask(&["sbom", "busybox", "--output", "/nonexistent/file.json"])
+        .ended_with(6)
+        .says("/nonexistent/file.json");
 }

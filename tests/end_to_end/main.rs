@@ -3,13 +3,21 @@
 //! Set-up: `.ci/setup --tests`. Nothing here is skipped when something is lacking: it fails and says what.
 
 mod bad_input;
+mod checks;
 mod documents;
+mod fetching;
 mod interrupted;
+mod keeping_up;
+mod new_recipes;
 mod outputs;
 mod packages;
 mod reproducible;
 mod run;
+mod runners;
+mod scheduling;
 mod services;
 mod serving;
 mod stopping;
+mod store;
+mod tutorial;
 mod volumes;

@@ -8,7 +8,8 @@ use crate::Scratch;
 use crate::command::{Outcome, call, run};
 use crate::xtask::{in_workspace, xtask};
 
-const PROGRAM: &str = r#"#include <stdio.h>
+const PROGRAM: &str = r#"/* Copy it as you like. */
+#include <stdio.h>
 #include <unistd.h>
 
 int main(void) {
@@ -26,6 +27,7 @@ released: 2026-01-01
 summary: Says hello once a second
 homepage: https://example.org/hello
 licence: AGPL-3.0-only
+licence_files: [hello.c]
 sources:
   - sha256: DIGEST
     path: recipes/hello/hello.c
@@ -34,7 +36,7 @@ steps:
   - name: compile
     run: |
       mkdir -p "$DESTDIR$PREFIX/bin"
-      "$CC" $CFLAGS $LDFLAGS -s -o "$DESTDIR$PREFIX/bin/hello" hello.c
+      "$CC" $CFLAGS $LDFLAGS -pie -o "$DESTDIR$PREFIX/bin/hello" hello.c
 "#;
 
 const PACKAGE: &str = "name: hello

@@ -12,7 +12,13 @@ pub fn python(arguments: &[&str]) -> Outcome {
     let workspace = crate::workspace();
     let tools = workspace.join("target/test-tools/python");
     let installed = std::fs::read_to_string(tools.join("requirements.txt")).unwrap_or_default();
-    let wanted = std::fs::read_to_string(workspace.join("tests/support/requirements.txt")).unwrap_or_default();
-    assert_eq!(installed, wanted, "the tools in {} are not those wanted: run .ci/setup --tests", tools.display());
+    let wanted =
+        std::fs::read_to_string(workspace.join("tests/support/requirements.txt")).unwrap_or_default();
+    assert_eq!(
+        installed,
+        wanted,
+        "the tools in {} are not those wanted: run .ci/setup --tests",
+        tools.display()
+    );
     run(Command::new("python3").args(arguments).env("PYTHONPATH", tools).current_dir(workspace))
 }

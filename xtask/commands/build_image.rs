@@ -1,12 +1,16 @@
 //! `build-image`: from recipes to an image, to every place that was asked for.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 
+use medic_build::store::InUse;
 use medic_image::docker::Absent;
-use medic_image::{AssembleSettings, Compression, Connection, Docker, Image, PackageArchive, assemble};
-use medic_model::ImageName;
+use medic_image::{
+    AssembleSettings, Compression, Connection, Docker, Image, ImageError, PackageArchive, assemble,
+};
 use medic_model::image::ImageDefinition;
+use medic_model::{Arch, ImageName};
 
 use super::context::Context;
 use crate::arguments::{BuildImage, Output};
@@ -18,6 +22,9 @@ use crate::table;
 /// The version of the JSON answer's shape.
 const FORMAT: u32 = 1;
 
+/// How often what turns out to be damaged is made again, before that is taken for a fault of the disk.
+const REPAIRS: usize = 4;
+
 /// An image that was built, with the archive that holds it.
 pub struct BuiltImage {
     /// The image.
@@ -26,6 +33,10 @@ pub struct BuiltImage {
     pub archive: PathBuf,
     /// Whether anything was done: compiled, packed, assembled or written.
     pub fresh: bool,
+    /// What kept build steps apart from the machine: each way once.
+    pub isolation: BTreeSet<String>,
+    /// Nothing of the store is removed while it is being used.
+    pub in_use: InUse,
 }
 
 /// What became of the outputs.
@@ -39,8 +50,43 @@ struct Done {
     lines: Vec<String>,
 }
 
-/// Builds the image and writes `target/images/<image>-<arch>.oci.tar`.
+/// Builds the image and writes `target/images/<image>-<arch>.oci.tar`. A package archive or a layer that turns out to be damaged is
+/// made again.
 pub fn build(context: &Context, name: &ImageName) -> Result<BuiltImage, Failure> {
+    repairing(context, name, || build_once(context, name))
+}
+
+/// Does it again when something in the store was damaged, which is removed then, and said.
+fn repairing<T>(
+    context: &Context,
+    name: &ImageName,
+    act: impl Fn() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    for _ in 0..REPAIRS {
+        match act() {
+            Err(Failure::Image(error)) if is_repaired(context, name, &error)? => {}
+            result => return result,
+        }
+    }
+    act()
+}
+
+/// Whether an image failed because of something in the store that is gone now.
+fn is_repaired(context: &Context, name: &ImageName, error: &ImageError) -> Result<bool, Failure> {
+    if let Some(layer) = error.damaged_layer() {
+        context
+            .screen
+            .line(&format!("warning: '{}' in the store is damaged: it is made again", layer.display()));
+        return Ok(true);
+    }
+    if !error.may_be_the_archive() {
+        return Ok(false);
+    }
+    context.discard_damaged(&context.packages(&context.image(name)?.packages)?)
+}
+
+fn build_once(context: &Context, name: &ImageName) -> Result<BuiltImage, Failure> {
+    let in_use = context.use_store()?;
     let definition = context.image(name)?;
     let packages = context.packages(&definition.packages)?;
     let built = packages.iter().any(|package| package.fresh);
@@ -53,7 +99,8 @@ pub fn build(context: &Context, name: &ImageName) -> Result<BuiltImage, Failure>
         context.environment.workspace.join(format!("target/images/{name}-{}.oci.tar", context.arch));
     let written = image.write_archive(&archive)?;
     let fresh = built || image.fresh || !written.unchanged;
-    Ok(BuiltImage { image, archive, fresh })
+    let isolation = packages.into_iter().flat_map(|package| package.isolation).collect();
+    Ok(BuiltImage { image, archive, fresh, isolation, in_use })
 }
 
 fn assembled(
@@ -61,17 +108,22 @@ fn assembled(
     definition: &ImageDefinition,
     archives: &[PackageArchive],
 ) -> Result<Image, Failure> {
+    let settings = assemble_settings(context, context.arch);
+    Ok(assemble(definition, archives, &settings, &ImageProgress(&*context.screen))?)
+}
+
+/// What an assembly is told now, for an architecture.
+pub fn assemble_settings(context: &Context, arch: Arch) -> AssembleSettings {
     let revision = Revision::of(&context.environment.workspace);
-    let settings = AssembleSettings {
+    AssembleSettings {
         store: context.environment.store.clone(),
-        arch: context.arch,
+        arch,
         compression: Compression::Gzip,
         created: revision.committed.unwrap_or(0),
         revision: revision.commit,
         source: Some(revision.source),
         jobs: context.jobs,
-    };
-    Ok(assemble(definition, archives, &settings, &ImageProgress(&*context.screen))?)
+    }
 }
 
 /// What came of giving the image to Docker.
@@ -103,8 +155,11 @@ pub fn load(context: &Context, built: &BuiltImage) -> Result<Loaded, Failure> {
 /// Carries the command out.
 pub fn build_image(arguments: &BuildImage) -> Result<(), Failure> {
     let context = Context::new(&arguments.options)?;
-    let built = build(&context, &arguments.image)?;
-    let done = outputs(&context, &built, &arguments.outputs)?;
+    let (built, done) = repairing(&context, &arguments.image, || {
+        let built = build(&context, &arguments.image)?;
+        let done = outputs(&context, &built, &arguments.outputs)?;
+        Ok((built, done))
+    })?;
     let fresh = built.fresh || done.fresh;
     if arguments.json {
         return Ok(writeln!(std::io::stdout(), "{}", json(&context, &built, &done, fresh))?);
@@ -113,6 +168,9 @@ pub fn build_image(arguments: &BuildImage) -> Result<(), Failure> {
     let state = if fresh { "built" } else { "up to date, nothing was done" };
     text.push_str(&format!("{} {} ({}): {state}\n", built.image.name, built.image.version, context.arch));
     text.push_str(&format!("  {}\n", built.image.manifest.digest.oci()));
+    for isolation in &built.isolation {
+        text.push_str(&format!("  built in {isolation}\n"));
+    }
     for line in &done.lines {
         text.push_str(&format!("  {line}\n"));
     }
@@ -168,6 +226,7 @@ fn json(context: &Context, built: &BuiltImage, done: &Done, fresh: bool) -> serd
         "digest": built.image.manifest.digest.oci(),
         "archive": built.archive,
         "fresh": fresh,
+        "isolation": built.isolation,
         "compressed_size": table.compressed,
         "layers": table.rows,
     });

@@ -32,6 +32,9 @@ pub fn build_package(arguments: &BuildPackage) -> Result<(), Failure> {
         for document in [&package.documents.spdx, &package.documents.provenance] {
             writeln!(std::io::stdout(), "  {}", document.display())?;
         }
+        for isolation in &package.isolation {
+            writeln!(std::io::stdout(), "  built in {isolation}")?;
+        }
     }
     Ok(())
 }
@@ -46,5 +49,6 @@ fn json(package: &BuiltPackage) -> serde_json::Value {
         "spdx": package.documents.spdx,
         "provenance": package.documents.provenance,
         "fresh": package.fresh,
+        "isolation": package.isolation,
     })
 }

@@ -2,20 +2,27 @@
 
 use std::num::NonZero;
 use std::path::Path;
+use std::time::SystemTime;
 
+use medic_build::cache::{SigningKey, trusted_keys};
 use medic_build::definitions::Definitions;
 use medic_build::fetch::{self, Access, Mirror};
+use medic_build::sandbox::{self, Runner};
+use medic_build::store::InUse;
+use medic_build::store::verify::Verified;
 use medic_build::{
-    BuildError, BuiltPackage, Fetched, Rebuild, Settings, Vendored, build_packages, fetch_sources, vendor,
-    why_rebuild,
+    BuildError, BuiltComponent, BuiltPackage, CacheSettings, Fetched, Pushed, Rebuild, Settings, Shell,
+    Survey, Vendored, build_components, build_packages, discard_damaged, fetch_sources, open_shell, push,
+    scaffold, survey, upkeep, vendor, verify_store, why_rebuild,
 };
 use medic_model::image::ImageDefinition;
-use medic_model::{Arch, ComponentName, ImageName, PackageName};
+use medic_model::{Arch, ComponentName, ImageName, PackageName, Version};
 
 use crate::arguments::BuildOptions;
 use crate::environment::{Environment, EnvironmentError};
 use crate::failure::Failure;
 use crate::git::Revision;
+use crate::machine;
 use crate::progress::{BuildProgress, Screen, screen};
 
 /// Where apt keeps the addresses of the machine's Debian mirrors.
@@ -50,13 +57,25 @@ impl Context {
             store: environment.store.clone(),
             arch,
             jobs,
+            memory: options.memory.map_or_else(machine::available_memory, |memory| memory.0),
+            keep_going: options.keep_going,
             offline: options.offline,
             access: access(&environment, options.offline)?,
             revision: None,
+            runner: options.runner,
+            docker_host: environment.docker_host.clone(),
+            cache: cache(&environment)?,
             command_line: command_line(),
+            cancel: crate::interrupt::cancel(),
+            started: SystemTime::now(),
         };
         let jobs = u32::try_from(jobs).ok().and_then(NonZero::new).unwrap_or(NonZero::<u32>::MIN);
         Ok(Self { screen: screen(environment.no_color), environment, arch, jobs, settings })
+    }
+
+    /// What builds are told.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// An image's definition.
@@ -69,6 +88,26 @@ impl Context {
         let revision = Revision::of(&self.environment.workspace).commit;
         let settings = Settings { revision, ..self.settings.clone() };
         Ok(build_packages(&settings, names, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Builds components and all that they need, or finds them in the store.
+    pub fn components(&self, names: &[ComponentName]) -> Result<Vec<BuiltComponent>, Failure> {
+        Ok(build_components(&self.settings, names, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Looks for newer versions of components.
+    pub fn outdated(&self, names: &[ComponentName]) -> Result<Vec<upkeep::Lookup>, Failure> {
+        Ok(upkeep::outdated(&self.settings, names, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Works out what a recipe says for another version.
+    pub fn bump(&self, name: &ComponentName, to: &Version) -> Result<upkeep::Bump, Failure> {
+        Ok(upkeep::bump(&self.settings, name, to, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Works out a first recipe for a component.
+    pub fn draft(&self, name: &ComponentName, source: &str) -> Result<scaffold::Draft, Failure> {
+        Ok(scaffold::draft(&self.settings, name, source, &BuildProgress::new(&*self.screen))?)
     }
 
     /// What the next build would do with components and all that they need, and why.
@@ -86,11 +125,58 @@ impl Context {
         Ok(vendor(&self.settings, names, folder, &BuildProgress::new(&*self.screen))?)
     }
 
+    /// Opens a sandbox at a step of a component; with what runs programs in it.
+    pub fn shell(
+        &self,
+        component: &ComponentName,
+        step: Option<&str>,
+    ) -> Result<(Shell, Box<dyn Runner>), Failure> {
+        let shell = open_shell(&self.settings, component, step, &BuildProgress::new(&*self.screen))?;
+        Ok((shell, sandbox::runner(&self.settings)))
+    }
+
+    /// Keeps everything in the store for as long as the value lives, what was built before included.
+    pub fn use_store(&self) -> Result<InUse, Failure> {
+        let taken = InUse::take(&self.environment.store, &BuildProgress::new(&*self.screen));
+        Ok(taken.map_err(BuildError::from)?)
+    }
+
+    /// Removes those of the packages whose archives are damaged; says whether there were any.
+    pub fn discard_damaged(&self, packages: &[BuiltPackage]) -> Result<bool, Failure> {
+        let archives = packages.iter().map(|package| (package.archive.as_path(), &package.sha256));
+        Ok(discard_damaged(&self.settings, archives, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// What the store holds.
+    pub fn survey(&self) -> Result<Survey, Failure> {
+        Ok(survey(&self.settings, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Compares what the builder keeps in the store with its digests.
+    pub fn verify_store(&self) -> Result<Verified, Failure> {
+        Ok(verify_store(&self.settings, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Puts results into a cache.
+    pub fn push(
+        &self,
+        names: &[ComponentName],
+        folder: &Path,
+        signer: &SigningKey,
+    ) -> Result<Vec<Pushed>, Failure> {
+        Ok(push(&self.settings, names, folder, signer, &BuildProgress::new(&*self.screen))?)
+    }
+
     /// A path as people like to read it: relative to the folder they are in where it is below it.
     pub fn shown(&self, path: &Path) -> String {
         let here = std::env::current_dir().unwrap_or_default();
         path.strip_prefix(&here).unwrap_or(path).display().to_string()
     }
+}
+
+fn cache(environment: &Environment) -> Result<Option<CacheSettings>, Failure> {
+    let Some(place) = &environment.cache else { return Ok(None) };
+    Ok(CacheSettings::new(place, trusted_keys(&environment.cache_keys)?))
 }
 
 fn access(environment: &Environment, offline: bool) -> Result<Access, EnvironmentError> {

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use medic_image::Docker;
 use medic_image::docker::Absent;
 use medic_image::run::{
     Publish, RunError, RunSettings, Stream, Volume, bubblewrap, default_ports, docker, forward as forwarder,
 };
+use medic_image::{Docker, Image};
 use medic_model::image::{ImageDefinition, Port};
 
 use super::build_image::{BuiltImage, Loaded, build, load};
@@ -30,14 +30,14 @@ pub fn run(arguments: &Run) -> Result<(), Failure> {
     let built = build(&context, &arguments.image)?;
     if arguments.embedded {
         context.screen.line("running under bubblewrap, as asked");
-        return embedded(&context, &built, &settings);
+        return embedded(&context, built, &settings);
     }
     match load(&context, &built)? {
-        Loaded::Ready { docker, .. } => in_docker(&context, &docker, &built, &settings, arguments.detach),
+        Loaded::Ready { docker, .. } => in_docker(&context, &docker, built, &settings, arguments.detach),
         Loaded::Absent(absent) if arguments.detach => Err(Failure::NoDaemon(absent)),
         Loaded::Absent(absent) => {
             say_embedded(&context, &absent);
-            embedded(&context, &built, &settings)
+            embedded(&context, built, &settings)
         }
     }
 }
@@ -74,15 +74,24 @@ fn addresses(settings: &RunSettings) -> String {
     settings.publish.iter().map(address).collect::<Vec<_>>().join("  ")
 }
 
+/// The image, without keeping everything in the store while it runs: Docker has it by now, and bubblewrap's runner locks what it
+/// unpacks.
+fn released(built: BuiltImage) -> Image {
+    let BuiltImage { image, in_use, .. } = built;
+    drop(in_use);
+    image
+}
+
 fn in_docker(
     context: &Context,
     docker: &Docker,
-    built: &BuiltImage,
+    built: BuiltImage,
     settings: &RunSettings,
     detach: bool,
 ) -> Result<(), Failure> {
+    let image = released(built);
     if detach {
-        let container = docker::start(docker, &built.image, settings, PATIENCE)?;
+        let container = docker::start(docker, &image, settings, PATIENCE)?;
         let text = format!(
             "container {container} is well: {}\nstop it with: docker rm -f -v {container}\n",
             addresses(settings)
@@ -92,10 +101,11 @@ fn in_docker(
     context.screen.line(&format!("running in Docker: {}  (Ctrl-C stops it)", addresses(settings)));
     interrupt::make_orderly();
     let progress = ImageProgress(&*context.screen);
-    ended(docker::run(docker, &built.image, settings, &interrupt::STOP, &progress, &mut show)?)
+    ended(docker::run(docker, &image, settings, &interrupt::STOP, &progress, &mut show)?)
 }
 
-fn embedded(context: &Context, built: &BuiltImage, settings: &RunSettings) -> Result<(), Failure> {
+fn embedded(context: &Context, built: BuiltImage, settings: &RunSettings) -> Result<(), Failure> {
+    let image = released(built);
     context.screen.line(&format!("running under bubblewrap: {}  (Ctrl-C stops it)", addresses(settings)));
     interrupt::make_orderly();
     let this = std::env::current_exe()?;
@@ -104,7 +114,7 @@ fn embedded(context: &Context, built: &BuiltImage, settings: &RunSettings) -> Re
         forwarder: vec![this.into(), arguments::FORWARD.into()],
     };
     let progress = ImageProgress(&*context.screen);
-    ended(bubblewrap::run(&built.image, &programs, settings, &interrupt::STOP, &progress, &mut show)?)
+    ended(bubblewrap::run(&image, &programs, settings, &interrupt::STOP, &progress, &mut show)?)
 }
 
 fn ended(code: i32) -> Result<(), Failure> {

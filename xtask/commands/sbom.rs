@@ -58,15 +58,17 @@ pub fn sbom(arguments: &Sbom) -> Result<(), Failure> {
         }
     };
     match &arguments.output {
-        Some(path) => std::fs::write(path, document)
-            .map_err(|source| Failure::File { path: path.clone(), source }),
+        Some(path) => {
+            std::fs::write(path, document).map_err(|source| Failure::File { path: path.clone(), source })
+        }
         None => Ok(std::io::stdout().write_all(document.as_bytes())?),
     }
 }
 
 /// The image that is meant, when it is one: asked for, or of a name that no package has.
 fn image(context: &Context, arguments: &Sbom) -> Result<Option<ImageDefinition>, Failure> {
-    let name: ImageName = arguments.name.as_str().parse().map_err(|error| Failure::Usage(format!("{error}")))?;
+    let name: ImageName =
+        arguments.name.as_str().parse().map_err(|error| Failure::Usage(format!("{error}")))?;
     let package = context.environment.workspace.join("packages").join(name.as_str()).join("package.yaml");
     let is_image = context.environment.workspace.join("images").join(format!("{name}.yaml")).is_file();
     if arguments.image || (is_image && !package.is_file()) {

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 const FORMAT: u32 = 1;
 
 fn options(offline: bool) -> BuildOptions {
-    BuildOptions { arch: None, jobs: None, offline }
+    BuildOptions { offline, ..BuildOptions::default() }
 }
 
 /// Carries `fetch` out.

@@ -15,7 +15,7 @@ const FORMAT: u32 = 1;
 
 /// Carries the command out.
 pub fn why_rebuild(arguments: &WhyRebuild) -> Result<(), Failure> {
-    let context = Context::new(&BuildOptions { arch: arguments.arch, jobs: None, offline: false })?;
+    let context = Context::new(&BuildOptions { arch: arguments.arch, ..BuildOptions::default() })?;
     let mut all = context.why_rebuild(&arguments.components)?;
     all.retain(|one| arguments.needs || arguments.components.contains(&one.name));
     let mut out = std::io::stdout();

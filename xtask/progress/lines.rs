@@ -33,6 +33,8 @@ impl Screen for Lines {
 
     fn bytes(&self, _: &str, _: u64, _: u64) {}
 
+    fn summary(&self, _: Option<&str>) {}
+
     fn done(&self, key: &str, line: Option<&str>) {
         if let Ok(mut said) = self.said.lock() {
             said.remove(key);

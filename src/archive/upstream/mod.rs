@@ -96,6 +96,20 @@ pub fn unpack(archive: &Path, into: &Path, options: &Options) -> Result<Unpacked
     placer.finish()
 }
 
+/// What a compressed file (gzip, bzip2, xz, zstd) holds, whatever it is called; of another file, its own bytes. Whoever reads it
+/// limits how much.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn decompress(file: &Path) -> io::Result<Box<dyn Read>> {
+    let mut file = fs::File::open(file)?;
+    let mut start = Vec::new();
+    Read::by_ref(&mut file).take(512).read_to_end(&mut start)?;
+    file.rewind()?;
+    let format = Format::of(&start).unwrap_or(Format::Tar);
+    decoder(format, BufReader::with_capacity(128 << 10, file))
+}
+
 /// xz may use this much memory: `xz -9` needs 65 MiB.
 const XZ_MEMORY: u64 = 256 << 20;
 /// A zstd window may be this large (128 MiB): what `zstd --ultra -22` makes.

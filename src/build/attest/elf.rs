@@ -94,8 +94,7 @@ mod tests {
     #[test]
     fn a_library_is_linked_into_what_holds_its_marker() {
         let libraries = [library("musl", None), library("libunwind", Some("libunwind: "))];
-        let names =
-            |bytes: &[u8]| linked(bytes, &libraries).map(|l| l.name.to_string()).collect::<Vec<_>>();
+        let names = |bytes: &[u8]| linked(bytes, &libraries).map(|l| l.name.to_string()).collect::<Vec<_>>();
         let with = |mut bytes: Vec<u8>| {
             bytes.extend(b"libunwind: %s");
             bytes

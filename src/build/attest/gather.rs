@@ -125,7 +125,9 @@ fn libraries(tree: &Tree, libraries: &[ToolchainLibrary]) -> io::Result<BTreeSet
 
 /// The Debian package that a component without sources was built from: Rust's standard library is.
 fn origin<'a>(made: &'a Made<'a>) -> Option<&'a crate::root::DebianPackage> {
-    let is = |file: &str| debian_package(file).is_some_and(|(name, ..)| name.starts_with("rust-") && name.ends_with("-src"));
+    let is = |file: &str| {
+        debian_package(file).is_some_and(|(name, ..)| name.starts_with("rust-") && name.ends_with("-src"))
+    };
     let built_from = made.root.join(RUST_LIBRARY).is_dir() && made.record.inputs.sources.is_empty();
     made.packages.iter().find(|package| built_from && is(&package.file))
 }
@@ -145,7 +147,9 @@ fn crates(
             }
         }
     }
-    for krate in of_rust_library(made, tree).map_err(|error| AttestError::new(part.recipe.name.as_str(), &error))? {
+    for krate in
+        of_rust_library(made, tree).map_err(|error| AttestError::new(part.recipe.name.as_str(), &error))?
+    {
         found.insert((krate.name.clone(), krate.version.clone()), krate);
     }
     Ok(found.into_values().collect())
@@ -192,14 +196,17 @@ fn of_workspace(
         (Some(start), Some(made)) => uses(&lock, &selection, start, made.record.inputs.arch, root, manifest),
         _ => Uses::new(),
     };
-    let used = published.iter().filter_map(|(index, krate)| Some((krate, read.get(index)?, *uses.get(index)?)));
+    let used =
+        published.iter().filter_map(|(index, krate)| Some((krate, read.get(index)?, *uses.get(index)?)));
     Ok(used.map(|(krate, file, linked)| fact(krate, file, linked)).collect())
 }
 
 fn lock_text(files: &Tree) -> String {
     let text = files.iter().find(|(path, _)| path.as_str() == "Cargo.lock").map(|(_, node)| node);
     match text {
-        Some(Node::File { content: Content::Bytes(bytes), .. }) => String::from_utf8_lossy(bytes).into_owned(),
+        Some(Node::File { content: Content::Bytes(bytes), .. }) => {
+            String::from_utf8_lossy(bytes).into_owned()
+        }
         _ => String::new(),
     }
 }
@@ -219,7 +226,8 @@ fn fact(krate: &LockedCrate, file: &CrateFile, linked: bool) -> CrateFact {
 /// The crates in Rust's standard library, when it is what was built: those of its lock file that the tree has libraries of.
 fn of_rust_library(made: &Made<'_>, tree: &Tree) -> io::Result<Vec<CrateFact>> {
     let library = made.root.join(RUST_LIBRARY);
-    let built: BTreeSet<String> = tree.iter().filter_map(|(path, _)| rust_library(path.file_name())).collect();
+    let built: BTreeSet<String> =
+        tree.iter().filter_map(|(path, _)| rust_library(path.file_name())).collect();
     let lock = library.join("Cargo.lock");
     if built.is_empty() || !lock.is_file() {
         return Ok(Vec::new());

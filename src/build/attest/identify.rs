@@ -87,7 +87,9 @@ pub fn registry(location: &Location) -> Option<Purl> {
 
 fn on_github(location: &Location) -> Option<Purl> {
     let (address, version) = match location {
-        Location::Git(tree) => (tree.url.strip_suffix(".git").unwrap_or(&tree.url), Some(tree.commit.as_str())),
+        Location::Git(tree) => {
+            (tree.url.strip_suffix(".git").unwrap_or(&tree.url), Some(tree.commit.as_str()))
+        }
         Location::Url(url) => (url.as_str(), None),
         _ => return None,
     };
@@ -120,7 +122,8 @@ pub fn repository(purl: &Purl) -> Option<String> {
 
 /// A location as a hint for people: an address, a package URL, or a path with what it is a path in.
 pub fn hint(location: &Location) -> String {
-    let plain = |location: &Location| download(location).or_else(|| registry(location).map(|p| p.to_string()));
+    let plain =
+        |location: &Location| download(location).or_else(|| registry(location).map(|p| p.to_string()));
     match location {
         Location::Debian(path) => format!("debian:{path}"),
         Location::Path(path) => format!("workspace:{path}"),
@@ -165,11 +168,17 @@ mod tests {
         for (location, purl, download) in [
             ("crate: {name: serde, version: 1.0+x}", "pkg:cargo/serde@1.0%2Bx".to_owned(), None),
             ("npm: {name: '@a/b', version: '1'}", "pkg:npm/%40a/b@1".to_owned(), None),
-            ("pypi: {name: A_b, version: '1', file: a.whl}", "pkg:pypi/a-b@1?file_name=a.whl".to_owned(), None),
+            (
+                "pypi: {name: A_b, version: '1', file: a.whl}",
+                "pkg:pypi/a-b@1?file_name=a.whl".to_owned(),
+                None,
+            ),
             (
                 "urls: ['https://github.com/openssl/openssl/releases/download/openssl-3.5.7/openssl-3.5.7.tar.gz']",
                 "pkg:github/openssl/openssl@openssl-3.5.7".to_owned(),
-                Some("https://github.com/openssl/openssl/releases/download/openssl-3.5.7/openssl-3.5.7.tar.gz"),
+                Some(
+                    "https://github.com/openssl/openssl/releases/download/openssl-3.5.7/openssl-3.5.7.tar.gz",
+                ),
             ),
             (
                 "urls: ['https://me:secret@x.example/a.tar.gz']",
@@ -178,10 +187,16 @@ mod tests {
             ),
             (
                 "git: {url: 'https://x.example/y.git', commit: 0123456789012345678901234567890123456789}",
-                format!("pkg:generic/x@1.2?checksum=sha256:{digest}&vcs_url=git%2Bhttps://x.example/y.git%400123456789012345678901234567890123456789"),
+                format!(
+                    "pkg:generic/x@1.2?checksum=sha256:{digest}&vcs_url=git%2Bhttps://x.example/y.git%400123456789012345678901234567890123456789"
+                ),
                 Some("git+https://x.example/y.git@0123456789012345678901234567890123456789"),
             ),
-            ("debian: pool/x.tar.gz", format!("pkg:generic/x@1.2?checksum=sha256:{digest}&file_name=x.tar.gz"), None),
+            (
+                "debian: pool/x.tar.gz",
+                format!("pkg:generic/x@1.2?checksum=sha256:{digest}&file_name=x.tar.gz"),
+                None,
+            ),
         ] {
             let found = identity(location, "");
             assert_eq!((found.purl.to_string(), found.download.as_deref()), (purl, download), "{location}");

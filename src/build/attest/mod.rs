@@ -99,7 +99,8 @@ pub fn image_document(
     let document = |package: &BuiltPackage| {
         let path = &package.documents.spdx;
         let text = std::fs::read(path).map_err(StoreError::from_io("read", path))?;
-        serde_json::from_slice(&text).map_err(|error| AttestError::new(&path.to_string_lossy(), &error).into())
+        serde_json::from_slice(&text)
+            .map_err(|error| AttestError::new(&path.to_string_lossy(), &error).into())
     };
     let documents = packages.iter().map(document).collect::<Result<Vec<_>, BuildError>>()?;
     Ok(json::text(&spdx::of_image(name, version, arch, documents)))

@@ -210,9 +210,11 @@ fn dependencies(facts: &Facts<'_>) -> Vec<Resource> {
         let inputs = component.inputs;
         let patches = inputs.patches.iter().map(|one| (one, "patch"));
         let files = inputs.files.iter().map(|one| (one, "file beside the recipe"));
-        all.extend(patches.chain(files).map(|(one, kind)| {
-            resource(beside(&one.path), one.sha256).annotated("kind", kind)
-        }));
+        all.extend(
+            patches
+                .chain(files)
+                .map(|(one, kind)| resource(beside(&one.path), one.sha256).annotated("kind", kind)),
+        );
     }
     all.extend(build_roots(facts));
     all.into_iter().collect()
@@ -255,8 +257,8 @@ fn build_roots(facts: &Facts<'_>) -> impl Iterator<Item = Resource> {
         }
     }
     packages.into_iter().map(|(package, roots)| {
-        let mut resource =
-            resource(package.file.clone(), package.sha256).annotated("kind", "Debian package of a build root");
+        let mut resource = resource(package.file.clone(), package.sha256)
+            .annotated("kind", "Debian package of a build root");
         resource.uri = debian_package(&package.file).map(|(_, _, purl)| purl.to_string());
         resource.annotations.insert("roots", Annotation::List(roots.into_iter().collect()));
         resource

@@ -2,11 +2,15 @@
 
 use std::path::Path;
 
+use medic_model::ComponentName;
+
 use super::output::OutputError;
 use crate::error::{BuildError, FailureCause, StepFailure};
 use crate::log::tail;
 use crate::sandbox::Ending;
 
+/// What the look at the result is called, which is no step of the recipe.
+pub const CHECK: &str = "check the result";
 /// How many lines of the log are shown.
 const LINES: usize = 30;
 /// What programs say when there is no network.
@@ -25,8 +29,17 @@ const NO_NETWORK: [&str; 9] = [
 /// What programs say when there is no space.
 const NO_SPACE: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
 
+/// What patch says when a patch does not apply.
+const NO_FIT: [&str; 2] = ["FAILED at", "with fuzz"];
+
 /// The failure of a step.
-pub fn of_step(name: &str, ending: Ending, log: &Path, work: &Path) -> FailureCause {
+pub fn of_step(
+    component: &ComponentName,
+    name: &str,
+    ending: Ending,
+    log: &Path,
+    work: &Path,
+) -> FailureCause {
     let tail = tail(log, LINES);
     if let Some(message) = sandbox_message(&tail) {
         return BuildError::Environment { what: "making a sandbox".to_owned(), message }.into();
@@ -34,6 +47,7 @@ pub fn of_step(name: &str, ending: Ending, log: &Path, work: &Path) -> FailureCa
     let hint = hint(&tail, ending);
     let disk_is_full = mentions(&tail, &NO_SPACE);
     FailureCause::Step(Box::new(StepFailure {
+        component: component.clone(),
         step: name.to_owned(),
         ending: ending.to_string(),
         tail,
@@ -45,11 +59,12 @@ pub fn of_step(name: &str, ending: Ending, log: &Path, work: &Path) -> FailureCa
 }
 
 /// The failure of what the steps made; the disk's is the store's.
-pub fn of_output(error: OutputError, log: &Path, work: &Path) -> FailureCause {
+pub fn of_output(component: &ComponentName, error: OutputError, log: &Path, work: &Path) -> FailureCause {
     match error {
         OutputError::Store(error) => error.into(),
         error => FailureCause::Step(Box::new(StepFailure {
-            step: "check the result".to_owned(),
+            component: component.clone(),
+            step: CHECK.to_owned(),
             ending: format!("failed: {error}"),
             tail: Vec::new(),
             log: log.to_owned(),
@@ -85,6 +100,12 @@ fn hint(tail: &[String], ending: Ending) -> Option<String> {
             "the disk of the store is full: free some space there, or set MEDIC_OS_STORE to a larger one"
                 .to_owned(),
         )
+    } else if says(&NO_FIT) {
+        Some(
+            "the patch does not fit these sources exactly, and no fuzz is allowed: make it again for this version".to_owned(),
+        )
+    } else if says(&["fork: Resource temporarily unavailable", "annot fork", "an't fork"]) {
+        Some("a step may run so many processes and no more (docs/sandbox.md)".to_owned())
     } else if says(&["Read-only file system"]) {
         Some("only /build and /tmp can be written: install into $DESTDIR$PREFIX".to_owned())
     } else if ending == Ending::Status(127) {
@@ -120,6 +141,8 @@ mod tests {
         assert!(
             hint_of("cc: No space left on device", 1).is_some_and(|hint| hint.contains("MEDIC_OS_STORE"))
         );
+        assert!(hint_of("Hunk #1 FAILED at 2.", 1).is_some_and(|hint| hint.contains("no fuzz")));
+        assert!(hint_of("sh: 3: Cannot fork", 2).is_some_and(|hint| hint.contains("processes")));
         assert_eq!(hint_of("error: expected ';'", 1), None);
     }
 

@@ -1,4 +1,4 @@
-//! What the steps made: found, checked, made the same on every machine, digested.
+//! What the steps made: found, made the same on every machine, digested. It passed the checks before.
 
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -13,9 +13,6 @@ use medic_model::{ComponentName, RelPath};
 
 use crate::sandbox::environment::prefix;
 use crate::store::{StoreError, is_full};
-
-/// How many files that stand in the wrong place are named.
-const NAMED: usize = 10;
 
 /// A component's tree, ready for the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,27 +34,6 @@ pub enum OutputError {
         /// The value of `PREFIX`.
         prefix: String,
     },
-    /// There is more than that.
-    #[error(
-        "the steps put something into $DESTDIR outside $PREFIX ({prefix}), where nothing is kept: {}",
-        list(files)
-    )]
-    Outside {
-        /// The value of `PREFIX`.
-        prefix: String,
-        /// What is there, below `$DESTDIR`.
-        files: Vec<String>,
-    },
-    /// A link that would lead elsewhere once the tree is installed.
-    #[error("the link '{path}' to '{target}' {why}: make it relative and keep it in $PREFIX (ln -sr)")]
-    Link {
-        /// The link, below `$PREFIX`.
-        path: RelPath,
-        /// What it says.
-        target: String,
-        /// What is wrong with it.
-        why: &'static str,
-    },
     /// Something that cannot be packed.
     #[error("{0}")]
     Tree(TreeError),
@@ -66,54 +42,28 @@ pub enum OutputError {
     Store(#[from] StoreError),
 }
 
-fn list(files: &[String]) -> String {
-    let more = files.len().saturating_sub(NAMED);
-    let named = files.iter().take(NAMED).map(|file| format!("/{file}")).collect::<Vec<_>>().join(", ");
-    if more > 0 { format!("{named} and {more} more") } else { named }
-}
-
-/// Checks and normalises what the steps put into `out`. No process of theirs runs any more, so nothing changes meanwhile.
+/// Normalises what the steps put into `out`. No process of theirs runs any more, so nothing changes meanwhile.
 ///
 /// # Errors
 /// [`OutputError`].
 pub fn collect(out: &Path, recipe: &Recipe) -> Result<Staged, OutputError> {
     let prefix = prefix(&recipe.name);
     let folder = out.join(prefix.trim_start_matches('/'));
-    let everything = scan(out)?;
-    let home: RelPath = home(&recipe.name);
-    let outside: Vec<String> = everything
-        .iter()
-        .filter(|(path, node)| !belongs(path, node, &home))
-        .map(|(path, _)| path.to_string())
-        .collect();
-    if !outside.is_empty() {
-        return Err(OutputError::Outside { prefix, files: outside });
-    }
-    if !everything
-        .iter()
-        .any(|(path, node)| path.below(&home).is_some() && !matches!(node, Node::Directory { .. }))
-    {
+    let is_kept = |node: &Node| !matches!(node, Node::Directory { .. });
+    let tree = if folder.is_dir() { scan(&folder)? } else { Tree::new() };
+    if !tree.iter().any(|(_, node)| is_kept(node)) {
         return Err(OutputError::Nothing { prefix });
     }
-    let tree = scan(&folder)?;
-    check_links(&tree)?;
     normalise(&folder, &tree, recipe.released.epoch())?;
     let digest = scan(&folder)?.digest().map_err(|error| of_tree(&folder, error))?;
     Ok(Staged { folder, digest })
 }
 
 /// `PREFIX` below `DESTDIR`.
-fn home(component: &ComponentName) -> RelPath {
+pub(super) fn home(component: &ComponentName) -> RelPath {
     let path = prefix(component).trim_start_matches('/').to_owned();
     // Made of plain parts only.
     path.parse().unwrap_or_else(|error| unreachable!("{error}"))
-}
-
-/// Whether something belongs to the result: it is in `home`, or a folder on the way there. A link in place of such a folder
-/// does not.
-fn belongs(path: &RelPath, node: &Node, home: &RelPath) -> bool {
-    let on_the_way = path == home || home.below(path).is_some();
-    path.below(home).is_some() || (on_the_way && matches!(node, Node::Directory { .. }))
 }
 
 fn scan(folder: &Path) -> Result<Tree, OutputError> {
@@ -125,26 +75,6 @@ fn of_tree(folder: &Path, error: TreeError) -> OutputError {
         TreeError::Disk(error) if is_full(&error) => StoreError::new("read", folder, error).into(),
         error => OutputError::Tree(error),
     }
-}
-
-/// Each link must be relative and, by its text alone, end in the tree.
-fn check_links(tree: &Tree) -> Result<(), OutputError> {
-    for (path, node) in tree.iter() {
-        let Node::Link { target } = node else { continue };
-        let fault = |why| OutputError::Link { path: path.clone(), target: target.clone(), why };
-        if target.starts_with('/') {
-            return Err(fault("is absolute"));
-        }
-        let mut depth = path.parts().count() - 1;
-        for part in target.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => depth = depth.checked_sub(1).ok_or_else(|| fault("leads out of the tree"))?,
-                _ => depth += 1,
-            }
-        }
-    }
-    Ok(())
 }
 
 /// The same modes and times on every machine.
@@ -204,37 +134,9 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_outside_is_named() {
-        let outside = fault(|home| {
-            let out = home.ancestors().nth(5).expect("out");
-            fs::create_dir_all(out.join("usr/lib")).expect("made");
-            fs::write(out.join("usr/lib/libz.so"), "x").expect("written");
-        });
-        assert!(outside.contains("outside $PREFIX") && outside.contains("/usr/lib/libz.so"), "{outside}");
-        let link = fault(|home| {
-            let place = home.parent().expect("a folder");
-            fs::remove_dir_all(home).expect("removed");
-            symlink("/etc", place.join("default")).expect("linked");
-        });
-        assert!(link.contains("/srv/software/zlib/current/default"), "{link}");
-    }
-
-    #[test]
     fn nothing_is_no_result() {
         let nothing = fault(|home| fs::remove_file(home.join("lib/libz.a")).expect("removed"));
         assert!(nothing.contains("installed nothing") && nothing.contains("/srv/software/zlib"), "{nothing}");
-    }
-
-    #[test]
-    fn links_stay_in_the_tree() {
-        for (target, why) in
-            [("/lib/libz.a", "is absolute"), ("../../x", "leads out"), ("a/../../../x", "leads out")]
-        {
-            let fault = fault(|home| symlink(target, home.join("lib/link")).expect("linked"));
-            assert!(fault.contains(why) && fault.contains("lib/link"), "{fault}");
-        }
-        let (_out, good) = collected(|home| symlink("../lib/libz.a", home.join("lib/link")).expect("linked"));
-        assert!(good.is_ok(), "{good:?}");
     }
 
     #[test]

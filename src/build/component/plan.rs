@@ -1,6 +1,7 @@
 //! What is run for a component, and in which sandboxes. Pure.
 
-use medic_model::RelPath;
+use medic_model::recipe::Recipe;
+use medic_model::{RelPath, Span};
 
 use super::{Bench, Build};
 use crate::sandbox::{Limits, Mount, SandboxPlan};
@@ -68,8 +69,8 @@ fn licences(build: &Build<'_>) -> Option<Step> {
     Some(Step { arguments, ..plain("licences".to_owned(), LICENCES.to_owned()) })
 }
 
-/// The sandbox of a step.
-pub fn sandbox(build: &Build<'_>, bench: &Bench, number: usize, step: &Step) -> SandboxPlan {
+/// The sandbox of a step that may run so many programs at once.
+pub fn sandbox(build: &Build<'_>, bench: &Bench, number: usize, step: &Step, jobs: usize) -> SandboxPlan {
     let mut mounts = vec![
         Mount::read_only(&build.toolchain.zig, "/toolchain/zig"),
         Mount::read_only(&build.toolchain.wrappers, "/toolchain/bin"),
@@ -84,15 +85,25 @@ pub fn sandbox(build: &Build<'_>, bench: &Bench, number: usize, step: &Step) -> 
         mounts.push(Mount::read_only(&bench.out, "/build/out"));
     }
     let mut environment = build.inputs.environment.clone();
-    environment.insert("JOBS".to_owned(), build.jobs.to_string());
+    environment.insert("JOBS".to_owned(), jobs.to_string());
     let shell = ["/bin/sh".to_owned(), "-eu".to_owned(), format!("/steps/{}", step.file_name(number))];
     SandboxPlan {
-        root: build.root.tree.clone(),
+        root: build.root.clone(),
         mounts,
         environment,
         folder: "/build/src".to_owned(),
         arguments: shell.into_iter().chain(step.arguments.clone()).collect(),
-        limits: Limits::default(),
+        limits: limits(build.recipe),
+    }
+}
+
+/// What a recipe's steps may use: as much memory and time as it says that they need.
+fn limits(recipe: &Recipe) -> Limits {
+    let usual = Limits::default();
+    Limits {
+        memory: recipe.memory.map_or(usual.memory, |memory| memory.0),
+        time: recipe.time_limit.map_or(usual.time, Span::duration),
+        ..usual
     }
 }
 
@@ -101,8 +112,8 @@ mod tests {
     use super::*;
     use crate::key::tests::inputs;
     use crate::root::Root;
+    use crate::schedule::Jobs;
     use crate::toolchain::Toolchain;
-    use medic_model::recipe::Recipe;
     use medic_model::{ComponentName, Sha256};
     use std::path::PathBuf;
 
@@ -113,6 +124,7 @@ summary: x
 homepage: https://example.org
 licence: Zlib
 licence_files: [LICENSE, doc/COPYING]
+memory: 2 GiB
 patches: [first.patch, second.patch]
 needs: [zlib]
 steps:
@@ -134,8 +146,9 @@ test: bin/nginx -V
             needs: vec![(&zlib, "/store/trees/z".into())],
             root: &root,
             toolchain: &toolchain,
-            jobs: 3,
+            jobs: Jobs(&|| 7),
             test,
+            own_paths: Vec::new(),
         })
     }
 
@@ -163,17 +176,20 @@ test: bin/nginx -V
         let plan = |index: usize| {
             with_build(true, |build| {
                 let step = &steps(build)[index];
-                sandbox(build, &Bench::new("/work".into()), index + 1, step)
+                sandbox(build, &Bench::new("/work".into()), index + 1, step, 3)
             })
         };
         let compile = plan(3);
         assert_eq!(compile.arguments, ["/bin/sh", "-eu", "/steps/04-compile"]);
         assert_eq!((compile.folder.as_str(), compile.environment["JOBS"].as_str()), ("/build/src", "3"));
+        assert_eq!(compile.limits, Limits { memory: 2 << 30, ..Limits::default() });
         let writable: Vec<_> = compile.mounts.iter().filter(|mount| mount.writable).collect();
         assert_eq!(writable, [&Mount::writable("/work/build", "/build")]);
         assert!(compile.mounts.contains(&Mount::read_only("/store/trees/z", "/sysroot/zlib")));
         assert!(!compile.mounts.iter().any(|mount| mount.guest == "/build/out"));
         assert_eq!(plan(5).mounts.last(), Some(&Mount::read_only("/work/build/out", "/build/out")));
         assert_eq!(plan(0).arguments[3], "/patches/first.patch");
+        assert_eq!(limits("90s".parse().ok()).time.as_secs(), 90);
+        assert_eq!(limits(None), Limits::default());
     }
 }

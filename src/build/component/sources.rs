@@ -18,6 +18,11 @@ use crate::key::{SourceInput, digest_of};
 use crate::loaded::{LoadError, load, write};
 use crate::store::{Store, StoreError, make_folder};
 
+/// How many times its size an archive may become.
+const EXPANSION: u64 = 200;
+/// What any archive may become, in bytes.
+const SMALL: u64 = 64 << 20;
+
 /// A source whose content is known by its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResolvedSource {
@@ -166,13 +171,23 @@ pub fn lay(build: &Build<'_>, bench: &Bench, store: &Store) -> Result<(), BuildE
     Ok(())
 }
 
+/// What may come out of an archive of so many bytes: upstream's sources become ten times as large, a bomb a thousand times.
+fn limits(size: u64) -> Limits {
+    let usual = Limits::default();
+    Limits { size: size.saturating_mul(EXPANSION).clamp(SMALL, usual.size), ..usual }
+}
+
 fn lay_file(file: &FileSource, epoch: u64, to: &Path, store: &Store) -> Result<(), BuildError> {
     let stored = fetch::path_of(store.layout().root(), &file.sha256);
     if file.unpack {
         let folder = file.into.as_ref().map_or_else(|| to.to_owned(), |into| to.join(into));
         make_folder(&folder)?;
-        let options = Options { strip: file.strip, mtime: Mtime::Fixed(epoch), limits: Limits::default() };
-        unpack(&stored, &folder, &options).map_err(|error| BuildError::unpacking(error, &folder))?;
+        let size = fs::metadata(&stored).map_err(StoreError::from_io("read", &stored))?.len();
+        let options = Options { strip: file.strip, mtime: Mtime::Fixed(epoch), limits: limits(size) };
+        unpack(&stored, &folder, &options).map_err(|error| match BuildError::unpacking(error, &folder) {
+            BuildError::Unpack(error) => BuildError::Source { name: file_name(file).to_string(), error },
+            error => error,
+        })?;
         return Ok(());
     }
     let place = to.join(place(file));

@@ -15,8 +15,8 @@ use medic_model::roots::{BuildRoots, Toolchain};
 use medic_model::{ComponentName, DocumentError, ImageName, PackageName, RelPath};
 
 use crate::error::BuildError;
-use locate::locate;
-use suggest::nearest;
+pub(crate) use locate::locate;
+pub(crate) use suggest::nearest;
 
 /// Why a document cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +97,11 @@ impl Definitions {
         self.root.join("recipes/toolchain/bin")
     }
 
+    /// The folder with the licence texts of what the compiler links into every program: `<name>/…`.
+    pub fn toolchain_licences(&self) -> PathBuf {
+        self.root.join("recipes/toolchain/licences")
+    }
+
     /// `recipes/<name>/recipe.yaml`
     pub fn recipe(&self, name: &ComponentName) -> Result<Recipe, DefinitionError> {
         let file = recipe_file(name);
@@ -141,15 +146,47 @@ impl Definitions {
     /// # Errors
     /// The folder cannot be read, or one in it has a name that no component may have.
     pub fn recipe_names(&self) -> Result<Vec<ComponentName>, DefinitionError> {
-        let folder = self.root.join("recipes");
-        let unreadable = |error: std::io::Error| DocumentError::whole("recipes", error);
+        self.names("recipes", |folder, name| folder.join(name).join("recipe.yaml").is_file().then_some(name))
+    }
+
+    /// The names of all packages, sorted: the folders of `packages/` with a `package.yaml`.
+    ///
+    /// # Errors
+    /// As [`Self::recipe_names`].
+    pub fn package_names(&self) -> Result<Vec<PackageName>, DefinitionError> {
+        self.names("packages", |folder, name| {
+            folder.join(name).join("package.yaml").is_file().then_some(name)
+        })
+    }
+
+    /// The names of all images, sorted: the files of `images/` that end in `.yaml`.
+    ///
+    /// # Errors
+    /// As [`Self::recipe_names`].
+    pub fn image_names(&self) -> Result<Vec<ImageName>, DefinitionError> {
+        self.names("images", |_, name| name.strip_suffix(".yaml"))
+    }
+
+    /// What `of` takes from the names in a folder of the workspace. A folder that is not there holds none.
+    fn names<T: std::str::FromStr<Err: std::fmt::Display> + Ord>(
+        &self,
+        kind: &str,
+        of: impl for<'a> Fn(&Path, &'a str) -> Option<&'a str>,
+    ) -> Result<Vec<T>, DefinitionError> {
+        let folder = self.root.join(kind);
+        let unreadable = |error: std::io::Error| DocumentError::whole(kind, error);
+        let entries = match std::fs::read_dir(&folder) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && kind != "recipes" => {
+                return Ok(Vec::new());
+            }
+            entries => entries.map_err(unreadable)?,
+        };
         let mut names = Vec::new();
-        for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
-            let entry = entry.map_err(unreadable)?;
-            if entry.path().join("recipe.yaml").is_file() {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                let wrong = |error| DocumentError::whole(&format!("recipes/{name}"), error);
-                names.push(name.parse().map_err(wrong)?);
+        for entry in entries {
+            let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
+            if let Some(found) = of(&folder, &name) {
+                let wrong = |error| DocumentError::whole(&format!("{kind}/{name}"), error);
+                names.push(found.parse().map_err(wrong)?);
             }
         }
         names.sort();

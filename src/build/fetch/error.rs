@@ -131,6 +131,9 @@ impl fmt::Display for Failure {
     }
 }
 
+const ADVICE: &str = "\nOn a machine that can reach them, 'cargo xtask vendor FOLDER' fills a folder with all sources; take it here and \
+                      name it in MEDIC_OS_MIRRORS. A file got by hand goes there too, under its sha256 digest as its name.";
+
 fn explain(failures: &[Failure], offline: bool) -> String {
     let what = match (failures.len(), offline) {
         (1, false) => "a source could not be had at any of its locations:".to_owned(),
@@ -139,6 +142,5 @@ fn explain(failures: &[Failure], offline: bool) -> String {
         (n, true) => format!("{n} sources are not in the store, and the network may not be used:"),
     };
     let list: Vec<String> = failures.iter().map(|failure| format!("\n  {failure}")).collect();
-    let advice = "\nGet the file by hand, put it into a folder under its sha256 digest as its name, and name that folder in MEDIC_OS_MIRRORS.";
-    format!("{what}{}{advice}", list.concat())
+    format!("{what}{}{ADVICE}", list.concat())
 }

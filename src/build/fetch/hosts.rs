@@ -1,8 +1,8 @@
-//! How many connections each host gets, and which hosts do not answer.
+//! How many connections each host gets, which hosts do not answer, and which want to be left alone for a while.
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Counts connections by host, over all workers.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(super) struct Hosts {
 struct Host {
     busy: usize,
     unreachable: bool,
+    /// It asked to be left alone until then.
+    rests: Option<Instant>,
 }
 
 /// A connection's place at a host; given back when dropped.
@@ -47,13 +49,21 @@ impl Hosts {
                 return None;
             }
             let state = hosts.entry(host.to_owned()).or_default();
-            if state.busy < limit {
+            let rests = state.rests.is_some_and(|until| Instant::now() < until);
+            if state.busy < limit && !rests {
                 state.busy += 1;
                 return Some(Slot { hosts: self, host: host.to_owned() });
             }
             let waited = self.freed.wait_timeout(hosts, Duration::from_millis(50));
             hosts = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Leaves a host alone for so long: it asked one download to wait, and others would only be told the same.
+    pub(super) fn rest(&self, host: &str, duration: Duration) {
+        let mut hosts = self.lock();
+        let state = hosts.entry(host.to_owned()).or_default();
+        state.rests = state.rests.max(Instant::now().checked_add(duration));
     }
 
     /// Remembers that a host cannot be reached, so that the next file does not wait for it as long.
@@ -100,6 +110,11 @@ mod tests {
             }
         });
         assert_eq!(most.into_inner(), 2);
+        hosts.rest("g", Duration::from_millis(120));
+        hosts.rest("g", Duration::from_millis(1));
+        let since = Instant::now();
+        drop(hosts.enter("g", || false));
+        assert!(since.elapsed() >= Duration::from_millis(120), "the longer rest counts");
         let _one = hosts.enter("h", || false).expect("free");
         let _two = hosts.enter("h", || false).expect("free");
         assert!(hosts.enter("h", || true).is_none(), "one who waits can be stopped");

@@ -105,7 +105,7 @@ fn promote(job: &Job<'_>, want: &Want, partial: Partial) -> Result<Result<u64, R
     }
 }
 
-fn give(job: &Job<'_>, want: &Want, candidate: &Candidate, partial: &mut Partial) -> Given {
+pub(super) fn give(job: &Job<'_>, want: &Want, candidate: &Candidate, partial: &mut Partial) -> Given {
     match candidate {
         Candidate::File { path, .. } => clients::copy(job, want, path, partial),
         Candidate::Web { url } => from_web(job, want, url, partial),

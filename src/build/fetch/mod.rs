@@ -17,8 +17,10 @@
 
 mod access;
 pub mod apt;
+pub mod ask;
 pub mod cargo_lock;
 mod clients;
+mod document;
 mod error;
 mod event;
 mod hosts;
@@ -31,7 +33,7 @@ mod shelf;
 pub mod workspace;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -40,8 +42,11 @@ use std::sync::{Mutex, PoisonError};
 use medic_model::recipe::FileSource;
 
 pub use access::{Access, Limits, Mirror, Programs, Proxy};
+pub(crate) use clients::is_plain;
+pub use document::Documents;
 pub use error::{Failure, FetchError, Reason};
 pub use event::Event;
+pub(crate) use plan::shown;
 pub use shelf::path_of;
 
 use job::{Job, Stop};

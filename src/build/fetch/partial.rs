@@ -42,6 +42,8 @@ impl Partial {
             Err(TryLockError::WouldBlock) => {
                 path.as_mut_os_string().push(format!(".{}", std::process::id()));
                 file = open(&path)?;
+                // Held like the other: so that a later run knows whether this process is still there.
+                file.file().try_lock().map_err(io::Error::from)?;
                 file.set_len(0)?;
                 private = true;
             }
@@ -109,6 +111,11 @@ impl Partial {
     /// The digest of what is there.
     pub(super) fn found(&self) -> Sha256 {
         Sha256::from_bytes(self.sha256.clone().finalize().into())
+    }
+
+    /// The other digest of what is there, when the file was opened for one that has it.
+    pub(super) fn found_sha512(&self) -> Option<Sha512> {
+        self.sha512.as_ref().map(|hash| Sha512::from_bytes(hash.clone().finalize().into()))
     }
 
     /// Whether what is there is the whole file and right.

@@ -58,7 +58,7 @@ impl Candidate {
 }
 
 /// An address without the user and password that it may hold.
-pub(super) fn shown(url: &str) -> String {
+pub(crate) fn shown(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) => {
             let end = rest.find('/').unwrap_or(rest.len());
@@ -117,7 +117,7 @@ fn in_mirror(mirror: &Mirror, sha256: &Sha256) -> Vec<Candidate> {
     names.into_iter().map(place).collect()
 }
 
-fn candidates(location: &Location, access: &Access) -> Vec<Candidate> {
+pub(super) fn candidates(location: &Location, access: &Access) -> Vec<Candidate> {
     let one = |candidate| vec![candidate];
     match location {
         Location::Path(path) => one(Candidate::File { path: access.workspace.join(path), what: "file" }),
@@ -142,7 +142,7 @@ fn in_debian(base: &str, path: &str) -> Candidate {
 }
 
 /// A name for people: that of the file, as the first location that has one calls it.
-fn label(source: &FileSource) -> String {
+pub(super) fn label(source: &FileSource) -> String {
     let last = |text: &str| text.trim_end_matches('/').rsplit('/').next().unwrap_or(text).to_owned();
     let name = |location: &Location| match location {
         Location::Url(url) => last(url.split(['?', '#']).next().unwrap_or(url)),

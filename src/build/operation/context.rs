@@ -1,21 +1,22 @@
 //! What all parts of one build share.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
 
 use medic_model::recipe::FileSource;
 use medic_model::{Arch, ComponentName, Sha256};
 
 use super::{BuiltComponent, Done, Machine};
+use crate::cache::Cache;
 use crate::component::{ResolvedSource, resolve};
 use crate::definitions::Definitions;
 use crate::error::BuildError;
 use crate::fetch;
 use crate::graph::Graph;
 use crate::report::{Event, Progress, Reporter};
-use crate::root::{Mirrors, Root, root};
+use crate::root::{Mirrors, Root, existing, root};
 use crate::settings::Settings;
-use crate::store::Store;
+use crate::store::{ComponentRecord, Store, StoreError};
 use crate::toolchain::ToolchainPlan;
 
 /// What all parts of one build share. The store is this builder's own while it lives.
@@ -29,6 +30,9 @@ pub(super) struct Context<'a> {
     pub toolchain: ToolchainPlan,
     pub sources: BTreeMap<ComponentName, Vec<ResolvedSource>>,
     roots: BTreeMap<String, Root>,
+    pub cache: Cache<'a>,
+    /// Trees that were compared with their digests in this run.
+    sound: Mutex<BTreeSet<Sha256>>,
 }
 
 impl<'a> Context<'a> {
@@ -43,17 +47,88 @@ impl<'a> Context<'a> {
         let store = Store::open(&settings.store, &settings.command_line, reporter)?;
         let sources = sources(&graph, settings)?;
         let roots = roots(machine, settings, &definitions, &graph, &store, reporter)?;
-        Ok(Self { machine, settings, reporter, definitions, graph, store, toolchain, sources, roots })
+        let (cache, sound) = (Cache::new(settings), Mutex::default());
+        Ok(Self {
+            machine,
+            settings,
+            reporter,
+            definitions,
+            graph,
+            store,
+            toolchain,
+            sources,
+            roots,
+            cache,
+            sound,
+        })
     }
 
-    /// The build root of a component of the graph.
+    /// As [`Self::new`], to look only: nothing is made, so a build root may be lacking.
+    pub fn looking(
+        machine: &'a Machine<'a>,
+        settings: &'a Settings,
+        graph: Graph,
+        store: Store,
+        reporter: &'a dyn Reporter,
+    ) -> Result<Self, BuildError> {
+        let definitions = Definitions::new(&settings.workspace);
+        let toolchain = ToolchainPlan::new(&definitions, Arch::host())?;
+        let sources = sources(&graph, settings)?;
+        let roots = existing_roots(machine, &definitions, &graph, &store, reporter)?;
+        let (cache, sound) = (Cache::new(settings), Mutex::default());
+        Ok(Self {
+            machine,
+            settings,
+            reporter,
+            definitions,
+            graph,
+            store,
+            toolchain,
+            sources,
+            roots,
+            cache,
+            sound,
+        })
+    }
+
+    /// Whether the build root of a component is there.
+    pub fn has_root(&self, name: &ComponentName) -> bool {
+        self.roots.contains_key(&self.graph.recipe(name).root)
+    }
+
+    /// Whether a result's tree is what it was when it was made. It is read once in a run; a damaged one is removed and a
+    /// warning.
+    pub fn is_sound(&self, record: &ComponentRecord) -> Result<bool, StoreError> {
+        let known = || self.sound.lock().unwrap_or_else(PoisonError::into_inner);
+        if known().contains(&record.tree) {
+            return Ok(true);
+        }
+        let sound = self.store.is_sound(record, self.reporter)?;
+        if sound {
+            self.set_sound(record);
+        }
+        Ok(sound)
+    }
+
+    /// A result's tree was read, or made, just now.
+    pub fn set_sound(&self, record: &ComponentRecord) {
+        self.sound.lock().unwrap_or_else(PoisonError::into_inner).insert(record.tree);
+    }
+
+    /// The build root of a component of the graph, which must be there.
     pub fn root(&self, name: &ComponentName) -> &Root {
         &self.roots[&self.graph.recipe(name).root]
     }
 
+    /// Tells this build's reporter.
     pub fn report(&self, name: &ComponentName, progress: Progress) {
+        self.tell(self.reporter, name, progress);
+    }
+
+    /// Tells another one, which passes it on.
+    pub fn tell(&self, reporter: &dyn Reporter, name: &ComponentName, progress: Progress) {
         let version = self.graph.recipe(name).version.clone();
-        self.reporter.report(Event::Component { name: name.clone(), version, progress });
+        reporter.report(Event::Component { name: name.clone(), version, progress });
     }
 
     /// That the programs that a recipe asks for are in its root.
@@ -81,13 +156,14 @@ impl<'a> Context<'a> {
 
     /// Fetches these files.
     pub fn fetch_files(&self, wanted: &[&FileSource]) -> Result<(), BuildError> {
+        let (_listening, cancel) = self.settings.cancel.listen();
         fetch::fetch_all(
             wanted,
             &self.settings.store,
             &self.settings.access,
             &fetch::Limits::default(),
             &|event| self.reporter.report(Event::Fetch(event)),
-            &AtomicBool::new(false),
+            cancel,
         )?;
         Ok(())
     }
@@ -101,6 +177,7 @@ impl<'a> Context<'a> {
             tree: self.store.layout().tree(&done.record.tree),
             digest: done.record.tree,
             fresh: done.fresh,
+            isolation: done.record.isolation.clone(),
         }
     }
 }
@@ -122,10 +199,9 @@ fn roots(
     store: &Store,
     reporter: &dyn Reporter,
 ) -> Result<BTreeMap<String, Root>, BuildError> {
-    let names: BTreeSet<&String> = graph.order().iter().map(|name| &graph.recipe(name).root).collect();
-    if let Some(tree) = &machine.root {
-        let root = Root { tree: tree.clone(), identity: crate::key::digest_of(tree) };
-        return Ok(names.into_iter().map(|name| (name.clone(), root.clone())).collect());
+    let names = root_names(graph);
+    if let Some(given) = given_root(machine, &names) {
+        return Ok(given);
     }
     let defined = definitions.build_roots()?;
     let mirrors = Mirrors { addresses: settings.access.debian.clone(), offline: settings.is_offline() };
@@ -133,4 +209,36 @@ fn roots(
         .into_iter()
         .map(|name| Ok((name.clone(), root(store, &defined, name, &mirrors, reporter)?)))
         .collect()
+}
+
+fn existing_roots(
+    machine: &Machine<'_>,
+    definitions: &Definitions,
+    graph: &Graph,
+    store: &Store,
+    reporter: &dyn Reporter,
+) -> Result<BTreeMap<String, Root>, BuildError> {
+    let names = root_names(graph);
+    if let Some(given) = given_root(machine, &names) {
+        return Ok(given);
+    }
+    let defined = definitions.build_roots()?;
+    let mut roots = BTreeMap::new();
+    for name in names {
+        if let Some(root) = existing(store, &defined, name, reporter)? {
+            roots.insert(name.clone(), root);
+        }
+    }
+    Ok(roots)
+}
+
+fn root_names(graph: &Graph) -> BTreeSet<&String> {
+    graph.order().iter().map(|name| &graph.recipe(name).root).collect()
+}
+
+/// The folder that a test gives in place of every root.
+fn given_root(machine: &Machine<'_>, names: &BTreeSet<&String>) -> Option<BTreeMap<String, Root>> {
+    let tree = machine.root.as_ref()?;
+    let root = Root { tree: tree.clone(), identity: crate::key::digest_of(tree) };
+    Some(names.iter().map(|name| ((*name).clone(), root.clone())).collect())
 }

@@ -1,35 +1,43 @@
 //! Building components and packages: everything from the definitions to the archives, in one call.
 
+mod collect;
 mod context;
+mod expected;
 mod inputs;
 mod packages;
+mod push;
 mod rebuild;
+mod shell;
 mod sources;
+mod verify;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 
 use medic_model::{ComponentName, PackageName, Sha256, Version};
 
 use crate::component::Build;
-use crate::error::{BuildError, ComponentFailure, FailureCause};
+use crate::error::{BuildError, ComponentFailure, FailureCause, Failures};
 use crate::graph::Graph;
+use crate::key::KeyInputs;
 use crate::package::BuiltPackage;
 use crate::report::{Event, Progress, Reporter};
-use crate::sandbox::{Bubblewrap, Runner};
-use crate::schedule;
+use crate::sandbox::{self, Runner};
+use crate::schedule::{self, Budget, Jobs, Outcome, Plan};
 use crate::settings::Settings;
 use crate::store::ComponentRecord;
+use crate::timeline::{self, Recorder};
 use crate::toolchain::Toolchain;
 
+pub use collect::{CurrentPackage, Survey, survey};
 use context::Context;
+pub(crate) use expected::measured;
+pub use push::{Pushed, PushedResult, push};
 pub use rebuild::{Reason, Rebuild, why_rebuild};
+pub use shell::{Shell, open_shell};
 pub use sources::{Fetched, Vendored, fetch_sources, vendor};
-
-/// The most components that are built side by side: each step runs as many programs as there are jobs, and that times
-/// this is as much as a machine bears.
-const SIDE_BY_SIDE: usize = 4;
+pub use verify::{discard_damaged, verify_store};
 
 /// A component that is in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +54,8 @@ pub struct BuiltComponent {
     pub digest: Sha256,
     /// Whether it was built now; else it was in the store.
     pub fresh: bool,
+    /// What kept its steps apart from the machine, where that is known.
+    pub isolation: Option<String>,
 }
 
 /// What the builder works with that a test wants to be another: the machine's own sandbox and Debian roots, unless said
@@ -58,7 +68,12 @@ pub(crate) struct Machine<'a> {
     pub root: Option<PathBuf>,
 }
 
-const OWN: Machine<'static> = Machine { runner: &Bubblewrap, root: None };
+impl<'a> Machine<'a> {
+    /// The machine's own build roots, and this runner.
+    pub fn own(runner: &'a dyn Runner) -> Self {
+        Self { runner, root: None }
+    }
+}
 
 /// Builds packages, and all components that they take; what is in the store already is not built again. In the order of
 /// `names`.
@@ -70,7 +85,7 @@ pub fn build_packages(
     names: &[PackageName],
     reporter: &dyn Reporter,
 ) -> Result<Vec<BuiltPackage>, BuildError> {
-    build_packages_on(&OWN, settings, names, reporter)
+    build_packages_on(&Machine::own(&*sandbox::runner(settings)), settings, names, reporter)
 }
 
 pub(crate) fn build_packages_on(
@@ -81,8 +96,13 @@ pub(crate) fn build_packages_on(
 ) -> Result<Vec<BuiltPackage>, BuildError> {
     let wanted = packages::wanted(settings, names)?;
     let context = Context::new(machine, settings, packages::graph(settings, &wanted)?, reporter)?;
-    let components = components(&context)?;
-    packages::pack_all(&context, &wanted, &components)
+    loop {
+        let components = components(&context)?;
+        // A tree that is damaged is found when it is to be packed, and is built again; that is sound then.
+        if let Some(packed) = packages::pack_all(&context, &wanted, &components)? {
+            return Ok(packed);
+        }
+    }
 }
 
 /// Builds components and all that they need; what is in the store already is not built again. Gives all of them, each after
@@ -95,7 +115,20 @@ pub fn build_components(
     names: &[ComponentName],
     reporter: &dyn Reporter,
 ) -> Result<Vec<BuiltComponent>, BuildError> {
-    build_components_on(&OWN, settings, names, reporter)
+    build_components_on(&Machine::own(&*sandbox::runner(settings)), settings, names, reporter)
+}
+
+/// As [`build_components`], its steps run by another runner than this machine's usual one.
+///
+/// # Errors
+/// As [`build_packages`].
+pub fn build_components_by(
+    runner: &dyn Runner,
+    settings: &Settings,
+    names: &[ComponentName],
+    reporter: &dyn Reporter,
+) -> Result<Vec<BuiltComponent>, BuildError> {
+    build_components_on(&Machine { runner, root: None }, settings, names, reporter)
 }
 
 pub(crate) fn build_components_on(
@@ -122,31 +155,120 @@ type Results = BTreeMap<ComponentName, Arc<Done>>;
 
 /// Builds every component of the graph that the store does not have.
 fn components(context: &Context<'_>) -> Result<Results, BuildError> {
-    let stored = stored(context)?;
+    let mut stored = sound(context)?;
+    cached(context, &mut stored)?;
     let open: Vec<&ComponentName> =
         context.graph.order().iter().filter(|name| !stored.contains_key(*name)).collect();
     context.reporter.report(Event::Planned { stored: stored.len(), open: open.len() });
+    stored.values().for_each(|done| context.store.touch_result(&done.record));
     let Some(first) = open.first() else {
         context.graph.order().iter().for_each(|name| context.report(name, Progress::Stored));
         return Ok(stored);
     };
+    let recorder = Recorder::new(context.reporter);
     let toolchain = make_ready(context, &open, first)?;
+    recorder.prepared();
+    stored.keys().for_each(|name| context.tell(&recorder, name, Progress::Stored));
+    let plan = plan(context, &stored);
     let outcome = std::thread::scope(|scope| {
         // Thousands of files are removed after each build: nobody waits for that.
         let (sweep, swept) = mpsc::channel();
         scope.spawn(move || sweep_all(swept, context.reporter));
+        let site = Site { context, toolchain: &toolchain, recorder: &recorder, sweep };
         schedule::run(
             &context.graph,
-            context.settings.jobs.clamp(1, SIDE_BY_SIDE),
-            |name, needs| component(context, &toolchain, name, needs, &sweep),
-            |name, because| context.report(name, Progress::Skipped { because: because.clone() }),
+            plan,
+            stored,
+            |name, needs, jobs| component(&site, name, needs, jobs),
+            |name, because| context.tell(&recorder, name, Progress::Skipped { because: because.clone() }),
         )
     });
+    let timeline = recorder.finish(&context.graph, context.settings);
+    // Without it the build is as good as with it.
+    if let Err(error) = timeline::keep(&context.store, &timeline) {
+        context.reporter.report(Event::Warning(format!("the record of this build is not kept: {error}")));
+    }
+    result(context, outcome)
+}
+
+/// What is built in which order: by how long everything took the last time.
+fn plan<'a>(context: &'a Context<'_>, stored: &Results) -> Plan<'a> {
+    // Without records the order is another one, and everything is built all the same.
+    let records = context.store.records().unwrap_or_default();
+    let settings = context.settings;
+    let budget = Budget { jobs: settings.jobs.max(1), memory: settings.memory };
+    let expected = expected::expected(&context.graph, &records, settings.arch);
+    let done: BTreeSet<ComponentName> = stored.keys().cloned().collect();
+    Plan::new(&context.graph, &done, expected, budget, settings.keep_going)
+}
+
+/// All results, or an error that names each failure and all that it kept from being built.
+fn result(context: &Context<'_>, outcome: Outcome<Arc<Done>, FailureCause>) -> Result<Results, BuildError> {
     if outcome.failed.is_empty() {
         return Ok(outcome.done);
     }
+    let mut skipped = outcome.skipped;
+    let in_order = context.graph.order().iter();
     let failure = |(component, cause)| ComponentFailure { component, cause };
-    Err(BuildError::Components(outcome.failed.into_iter().map(failure).collect()))
+    Err(BuildError::Components(Failures {
+        failed: outcome.failed.into_iter().map(failure).collect(),
+        skipped: in_order.filter_map(|name| skipped.remove_entry(name)).collect(),
+        not_begun: outcome.not_begun,
+    }))
+}
+
+/// What the store has, with every tree that something will be built with compared with its digest: a damaged one is removed.
+fn sound(context: &Context<'_>) -> Result<Results, BuildError> {
+    loop {
+        let stored = stored(context)?;
+        let open = context.graph.order().iter().filter(|name| !stored.contains_key(*name));
+        let used: BTreeSet<&ComponentName> = open.flat_map(|name| context.graph.closure(name)).collect();
+        let mut all_sound = true;
+        for done in used.into_iter().filter_map(|name| stored.get(name)) {
+            all_sound &= context.is_sound(&done.record)?;
+        }
+        if all_sound {
+            return Ok(stored);
+        }
+    }
+}
+
+/// What the store does not have, from the cache, as far as that can be known before anything is built.
+fn cached(context: &Context<'_>, stored: &mut Results) -> Result<(), BuildError> {
+    if !context.cache.is_there() {
+        return Ok(());
+    }
+    for name in context.graph.order() {
+        let known = context.graph.closure(name).iter().all(|need| stored.contains_key(*need));
+        if stored.contains_key(name) || !known {
+            continue;
+        }
+        let inputs = context.inputs(name, stored)?;
+        // An input that came from the cache may lead to a result that the store has.
+        let record = match context.store.result(&inputs.key(), context.reporter) {
+            Some(record) if context.is_sound(&record)? => Some(record),
+            _ => from_cache(context, name, &inputs)?,
+        };
+        if let Some(record) = record {
+            stored.insert(name.clone(), Arc::new(Done { record, fresh: false }));
+        }
+    }
+    Ok(())
+}
+
+/// One component's result from the cache, put into the store.
+fn from_cache(
+    context: &Context<'_>,
+    name: &ComponentName,
+    inputs: &KeyInputs,
+) -> Result<Option<ComponentRecord>, BuildError> {
+    let released = context.graph.recipe(name).released.epoch();
+    let found = context.cache.result(inputs, released, &context.store, context.reporter)?;
+    if let Some((record, from)) = &found {
+        context.set_sound(record);
+        context.report(name, Progress::Cached { from: from.clone() });
+    }
+    Ok(found.map(|(record, _)| record))
 }
 
 /// Removes folders as they come, until no more will.
@@ -164,7 +286,7 @@ fn stored(context: &Context<'_>) -> Result<Results, BuildError> {
     let mut stored = Results::new();
     for name in context.graph.order() {
         let closure = context.graph.closure(name);
-        if closure.iter().all(|need| stored.contains_key(*need)) {
+        if context.has_root(name) && closure.iter().all(|need| stored.contains_key(*need)) {
             let inputs = context.inputs(name, &stored)?;
             if let Some(record) = context.store.result(&inputs.key(), context.reporter) {
                 stored.insert(name.clone(), Arc::new(Done { record, fresh: false }));
@@ -181,6 +303,7 @@ fn make_ready(
     open: &[&ComponentName],
     first: &ComponentName,
 ) -> Result<Toolchain, BuildError> {
+    context.machine.runner.ready()?;
     for name in open {
         context.check_tools(name)?;
     }
@@ -191,17 +314,32 @@ fn make_ready(
     context.toolchain.prepare(&context.store, root, arch, runner, context.reporter)
 }
 
+/// What all components of one build share.
+struct Site<'a, 'c> {
+    context: &'a Context<'c>,
+    toolchain: &'a Toolchain,
+    recorder: &'a Recorder<'a>,
+    /// Folders that may be removed.
+    sweep: mpsc::Sender<PathBuf>,
+}
+
 /// One component: from the store, or built.
 fn component(
-    context: &Context<'_>,
-    toolchain: &Toolchain,
+    site: &Site<'_, '_>,
     name: &ComponentName,
     needs: &Results,
-    sweep: &mpsc::Sender<PathBuf>,
+    jobs: Jobs<'_>,
 ) -> Result<Arc<Done>, FailureCause> {
+    let Site { context, toolchain, recorder, sweep } = site;
     let inputs = context.inputs(name, needs)?;
-    if let Some(record) = context.store.result(&inputs.key(), context.reporter) {
-        context.report(name, Progress::Stored);
+    if let Some(record) = context.store.result(&inputs.key(), context.reporter)
+        && context.is_sound(&record)?
+    {
+        context.store.touch_result(&record);
+        context.tell(*recorder, name, Progress::Stored);
+        return Ok(Arc::new(Done { record, fresh: false }));
+    }
+    if let Some(record) = from_cache(context, name, &inputs)? {
         return Ok(Arc::new(Done { record, fresh: false }));
     }
     let tree = |need: &ComponentName| context.store.layout().tree(&needs[need].record.tree);
@@ -214,11 +352,13 @@ fn component(
         needs: context.graph.closure(name).into_iter().map(|need| (need, tree(need))).collect(),
         root: context.root(name),
         toolchain,
-        jobs: context.settings.jobs.max(1),
+        jobs,
+        own_paths: context.settings.own_paths(),
     };
-    let result = build.run(&context.store, context.machine.runner, context.reporter);
-    context.report(name, if result.is_ok() { Progress::Finished } else { Progress::Failed });
+    let result = build.run(&context.store, context.machine.runner, *recorder);
+    context.tell(*recorder, name, if result.is_ok() { Progress::Finished } else { Progress::Failed });
     let record = result?;
+    context.set_sound(&record);
     // The sweeper listens for as long as anything is built.
     let _ = sweep.send(context.store.layout().work().join(name.as_str()));
     Ok(Arc::new(Done { record, fresh: true }))

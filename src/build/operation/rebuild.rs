@@ -6,12 +6,13 @@ use std::time::SystemTime;
 use medic_model::{ComponentName, Sha256, Version};
 
 use super::context::Context;
-use super::{Machine, OWN, stored};
+use super::{Machine, stored};
 use crate::error::BuildError;
 use crate::graph::Graph;
 use crate::report::Reporter;
+use crate::sandbox::Bubblewrap;
 use crate::settings::Settings;
-use crate::store::ComponentRecord;
+use crate::store::{ComponentRecord, Store};
 use crate::why::{Change, changes};
 
 /// What the next build would do with a component.
@@ -57,7 +58,8 @@ pub enum Reason {
 }
 
 /// Says of components, and of all that they need, what the next build would do with them and why; each after what it
-/// needs. Nothing is built or fetched but the build root, whose content is an input.
+/// needs. Nothing is built or fetched but the build root, whose content is an input. Nobody is waited for, unless that must be
+/// made.
 ///
 /// # Errors
 /// As [`super::build_components`], of reading the definitions and the store.
@@ -66,7 +68,7 @@ pub fn why_rebuild(
     names: &[ComponentName],
     reporter: &dyn Reporter,
 ) -> Result<Vec<Rebuild>, BuildError> {
-    why_rebuild_on(&OWN, settings, names, reporter)
+    why_rebuild_on(&Machine::own(&Bubblewrap), settings, names, reporter)
 }
 
 pub(super) fn why_rebuild_on(
@@ -76,8 +78,13 @@ pub(super) fn why_rebuild_on(
     reporter: &dyn Reporter,
 ) -> Result<Vec<Rebuild>, BuildError> {
     let definitions = crate::definitions::Definitions::new(&settings.workspace);
-    let graph = Graph::new(definitions.recipes(names.iter().cloned())?)?;
-    let context = Context::new(machine, settings, graph, reporter)?;
+    let graph =
+        || -> Result<Graph, BuildError> { Ok(Graph::new(definitions.recipes(names.iter().cloned())?)?) };
+    let store = Store::look(&settings.store);
+    let mut context = Context::looking(machine, settings, graph()?, store, reporter)?;
+    if !context.graph.order().iter().all(|name| context.has_root(name)) {
+        context = Context::new(machine, settings, graph()?, reporter)?;
+    }
     let results = stored(&context)?;
     let newest = newest(&context)?;
     let reason = |name: &ComponentName| -> Result<Reason, BuildError> {
@@ -102,9 +109,9 @@ pub(super) fn why_rebuild_on(
         .collect()
 }
 
-/// The newest record of every component for this architecture. One that cannot be read says nothing, and is left: it is
+/// The record of every component for this architecture that was written or used last. One that cannot be read says nothing, and is left: it is
 /// reported when a build comes upon it.
-fn newest(context: &Context<'_>) -> Result<BTreeMap<ComponentName, ComponentRecord>, BuildError> {
+pub(super) fn newest(context: &Context<'_>) -> Result<BTreeMap<ComponentName, ComponentRecord>, BuildError> {
     let mut newest: BTreeMap<ComponentName, (SystemTime, ComponentRecord)> = BTreeMap::new();
     for (written, record) in context.store.records()? {
         if record.inputs.arch != context.settings.arch {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use medic_archive::digest;
 use medic_model::recipe::FileSource;
@@ -71,13 +70,14 @@ pub fn fetch_sources(
     // Held while files are put into it.
     let _store = Store::open(&settings.store, &settings.command_line, reporter)?;
     let files: Vec<&FileSource> = wanted.values().map(|(file, _)| file).collect();
+    let (_listening, cancel) = settings.cancel.listen();
     let paths = fetch::fetch_all(
         &files,
         &settings.store,
         &settings.access,
         &fetch::Limits::default(),
         &|event| reporter.report(Event::Fetch(event)),
-        &AtomicBool::new(false),
+        cancel,
     )?;
     let fetched =
         |((sha256, (_, components)), path): ((Sha256, (FileSource, Vec<ComponentName>)), PathBuf)| {

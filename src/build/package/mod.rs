@@ -2,7 +2,9 @@
 //!
 //! What a package holds is computed first (`tree`), then described (`manifest`), then written. The package key is the
 //! digest of everything that goes into it, by content: a component that was rebuilt to the same bytes packs nothing anew.
+//! Licence texts of components that are only linked into it are in it too. It passes the checks before it is kept.
 
+mod checked;
 mod manifest;
 mod tree;
 
@@ -17,16 +19,17 @@ use medic_model::{Arch, Manifest, Sha256};
 use serde::{Deserialize, Serialize};
 
 use crate::attest::{self, Archived, Documents, Evidence};
+use crate::checks::ChecksFailed;
 use crate::component::ResolvedSource;
 use crate::error::BuildError;
 use crate::key::digest_of;
-use crate::report::Reporter;
+use crate::report::{Reporter, Silent};
 use crate::store::{Store, StoreError, is_full_beneath, read_record};
 
 /// Raised when packages come to be made differently of the same inputs.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// The record's name in a package's folder.
-const RECORD: &str = "package.json";
+pub(crate) const RECORD: &str = "package.json";
 
 /// A package that is in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +46,8 @@ pub struct BuiltPackage {
     pub documents: Documents,
     /// Whether it was packed now; else it was in the store.
     pub fresh: bool,
+    /// What kept the steps of its components apart from the machine: each way once, where it is known.
+    pub isolation: Vec<String>,
 }
 
 /// Why a package cannot be packed.
@@ -71,6 +76,14 @@ pub enum PackageError {
         package: String,
         /// Why.
         source: package::PackError,
+    },
+    /// What was built for it, or its own files, did not pass the checks.
+    #[error("the package '{package}': {source}")]
+    Checks {
+        /// The package.
+        package: String,
+        /// What was found.
+        source: Box<ChecksFailed>,
     },
     /// Its files cannot be read.
     #[error("the package '{package}' cannot be described: {source}")]
@@ -108,8 +121,12 @@ pub struct Source<'a> {
     pub components: Vec<Part<'a>>,
     /// The components that those are linked with.
     pub linked: Vec<Part<'a>>,
+    /// The folder with the licence texts of what the compiler links into every program.
+    pub toolchain_licences: PathBuf,
     /// How many threads may compress.
     pub jobs: usize,
+    /// Folders of this machine that may not be found in it.
+    pub own_paths: Vec<String>,
 }
 
 /// `package.json`: the record of a package in the store.
@@ -123,6 +140,16 @@ struct PackageRecord {
     manifest: Manifest,
 }
 
+impl PackageRecord {
+    /// The package in its folder.
+    fn package(self, place: &Path, fresh: bool) -> BuiltPackage {
+        let Self { manifest, sha256, size, .. } = self;
+        let archive = place.join(manifest.archive_name());
+        let documents = Documents::in_folder(place, &manifest);
+        BuiltPackage { manifest, archive, sha256, size, documents, fresh, isolation: Vec::new() }
+    }
+}
+
 /// What the package key is the digest of.
 #[derive(Debug, Serialize)]
 struct PackageKey<'a> {
@@ -130,6 +157,7 @@ struct PackageKey<'a> {
     arch: Arch,
     definition: &'a PackageDefinition,
     components: Vec<(&'a str, Sha256)>,
+    licences: Vec<Sha256>,
     records: Vec<medic_model::manifest::ComponentRecord>,
     version: String,
     mtime: u64,
@@ -137,29 +165,82 @@ struct PackageKey<'a> {
     settings: Sha256,
 }
 
-/// The package: from the store, or packed now; with its documents.
+/// A package that the store does not have: what packing it begins with.
+#[derive(Debug)]
+pub struct Unpacked {
+    own: tree::Own,
+    digests: Digests,
+    key: Sha256,
+}
+
+/// The package as the store has it, with its documents; else what packing it begins with. No component's tree is read, unless
+/// checks or documents have changed since.
 ///
 /// # Errors
-/// The definition does not fit the components and scripts; the documents cannot be made; the disk.
-pub fn pack(
+/// The definition does not fit the components and scripts; the documents cannot be made; a check fails.
+pub fn find(
     source: &Source<'_>,
     evidence: &Evidence<'_>,
     store: &Store,
     reporter: &dyn Reporter,
-) -> Result<BuiltPackage, BuildError> {
+) -> Result<Result<BuiltPackage, Unpacked>, BuildError> {
+    let (Unpacked { own, digests, key }, record) = look(source, store, reporter)?;
+    let Some(record) = record else {
+        return Ok(Err(Unpacked { own, digests, key }));
+    };
+    let place = store.layout().package(&key);
+    if !checked::has_passed(source, &place, reporter) {
+        checked::check(source, &tree::parts(source, own)?)?;
+        checked::keep(source, store, &place)?;
+    }
+    let tree = || tree::whole(source, tree::parts(source, tree::own(source)?)?);
+    let (manifest, sha256) = (&record.manifest, record.sha256);
+    let archived = Archived { manifest, sha256, own: digests.places(source), tree: &tree };
+    attest::keep(source, &archived, evidence, &place, store, reporter)?;
+    Ok(Ok(record.package(&place, false)))
+}
+
+/// The package as the store has it, neither checked nor documented anew.
+///
+/// # Errors
+/// The definition does not fit the components and scripts.
+pub fn seen(
+    source: &Source<'_>,
+    store: &Store,
+    reporter: &dyn Reporter,
+) -> Result<Option<BuiltPackage>, BuildError> {
+    let (Unpacked { key, .. }, record) = look(source, store, reporter)?;
+    Ok(record.map(|record| record.package(&store.layout().package(&key), false)))
+}
+
+fn look(
+    source: &Source<'_>,
+    store: &Store,
+    reporter: &dyn Reporter,
+) -> Result<(Unpacked, Option<PackageRecord>), BuildError> {
     let own = tree::own(source)?;
     let digests = digests(source, &own)?;
     let key = key(source, &digests)?;
+    let record = stored(&store.layout().package(&key), &key, reporter);
+    Ok((Unpacked { own, digests, key }, record))
+}
+
+/// Packs a package that [`find`] did not find.
+///
+/// # Errors
+/// The definition does not fit the components and scripts; the documents cannot be made; a check fails; the disk.
+pub fn pack(
+    source: &Source<'_>,
+    unpacked: Unpacked,
+    evidence: &Evidence<'_>,
+    store: &Store,
+    reporter: &dyn Reporter,
+) -> Result<BuiltPackage, BuildError> {
+    let Unpacked { own, digests, key } = unpacked;
     let place = store.layout().package(&key);
-    if let Some(record) = stored(&place, &key, reporter) {
-        let PackageRecord { manifest, sha256, size, .. } = record;
-        let tree = || tree::whole(source, tree::own(source)?);
-        let archived = Archived { manifest: &manifest, sha256, own: digests.places(source), tree: &tree };
-        let documents = attest::keep(source, &archived, evidence, &place, store, reporter)?;
-        let archive = place.join(manifest.archive_name());
-        return Ok(BuiltPackage { manifest, archive, sha256, size, documents, fresh: false });
-    }
-    let tree = tree::whole(source, own)?;
+    let parts = tree::parts(source, own)?;
+    checked::check(source, &parts)?;
+    let tree = tree::whole(source, parts)?;
     let manifest = manifest::manifest(source, &tree, key)?;
     let work = store.work_folder(&format!("package-{}", source.definition.name))?;
     let archive = work.join(manifest.archive_name());
@@ -172,11 +253,10 @@ pub fn pack(
     let archived = Archived { manifest: &manifest, sha256, own: digests.places(source), tree: &tree };
     attest::keep(source, &archived, evidence, &work, store, reporter)?;
     store.keep_record(&work.join(RECORD), &record)?;
+    checked::keep(source, store, &work)?;
     crate::store::remove_all(&place)?;
     store.keep_folder(&work, &place)?;
-    let archive = place.join(manifest.archive_name());
-    let documents = Documents::in_folder(&place, &manifest);
-    Ok(BuiltPackage { manifest, archive, sha256, size: packed.size, documents, fresh: true })
+    Ok(record.package(&place, true))
 }
 
 /// The digests of a package's own files.
@@ -191,18 +271,28 @@ impl Digests {
     fn places(self, source: &Source<'_>) -> Vec<(String, Sha256)> {
         let folders = [("scripts", self.scripts), ("settings", self.settings)];
         let there = folders.into_iter().filter(|(folder, _)| source.folder.join(folder).is_dir());
-        there.map(|(folder, digest)| (format!("packages/{}/{folder}", source.definition.name), digest)).collect()
+        there
+            .map(|(folder, digest)| (format!("packages/{}/{folder}", source.definition.name), digest))
+            .collect()
     }
 }
 
 fn digests(source: &Source<'_>, own: &tree::Own) -> Result<Digests, BuildError> {
-    let of = |tree: &Tree| {
-        tree.digest().map(|digested| digested.sha256).map_err(|error| PackageError::Tree {
-            package: source.definition.name.to_string(),
-            source: error,
-        })
-    };
-    Ok(Digests { scripts: of(&own.scripts)?, settings: of(&own.settings)? })
+    Ok(Digests { scripts: digest(source, &own.scripts)?, settings: digest(source, &own.settings)? })
+}
+
+fn digest(source: &Source<'_>, tree: &Tree) -> Result<Sha256, PackageError> {
+    let digested = tree.digest();
+    let unreadable =
+        |error| PackageError::Tree { package: source.definition.name.to_string(), source: error };
+    digested.map(|digested| digested.sha256).map_err(unreadable)
+}
+
+/// A package in the store, as its record in this folder tells; none when it cannot be read or speaks of another folder.
+pub(crate) fn recorded(folder: &Path) -> Option<BuiltPackage> {
+    let record: PackageRecord = read_record(&folder.join(RECORD), &Silent)?;
+    let its_own = folder.file_name().is_some_and(|name| *name == *record.key.to_string());
+    (its_own && record.format == FORMAT).then(|| record.package(folder, false))
 }
 
 /// The time of everything in the archive: that of the first component.
@@ -211,11 +301,15 @@ fn mtime(source: &Source<'_>) -> u64 {
 }
 
 fn key(source: &Source<'_>, own: &Digests) -> Result<Sha256, BuildError> {
+    let of = |tree: &Tree| digest(source, tree);
+    // What is meant changes nothing in the package.
+    let definition = PackageDefinition { exceptions: Vec::new(), ..source.definition.clone() };
     Ok(digest_of(&PackageKey {
         format: FORMAT,
         arch: source.arch,
-        definition: source.definition,
+        definition: &definition,
         components: source.components.iter().map(|part| (part.recipe.name.as_str(), part.digest)).collect(),
+        licences: tree::licences(source)?.iter().map(of).collect::<Result<_, _>>()?,
         records: manifest::records(source),
         version: manifest::version(source)?.to_string(),
         mtime: mtime(source),

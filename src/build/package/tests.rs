@@ -20,6 +20,11 @@ fn packed(
     for (path, text) in [
         ("tree/bin/hello", "program"),
         ("tree/share/doc/hello.txt", "long"),
+        ("tree/share/licenses/hello/LICENSE", "as you like"),
+        ("zlib/bin/hello", "another"),
+        ("toolchain/musl/COPYRIGHT", "as you like, with this text"),
+        ("zlib/lib/libz.a", "!<arch>\n"),
+        ("zlib/share/licenses/zlib/COPYING", "do with it what you want"),
         ("package/scripts/run/hello", "#!/bin/sh\n"),
         ("package/settings/hello/hello.conf", "x = 1\n"),
     ] {
@@ -43,10 +48,12 @@ fn packed(
         components: definition
             .components
             .iter()
-            .map(|name| part(if name.as_str() == "zlib" { &zlib } else { &hello }, "tree"))
+            .map(|name| if name.as_str() == "zlib" { part(&zlib, "zlib") } else { part(&hello, "tree") })
             .collect(),
-        linked: vec![part(&zlib, "tree")],
+        linked: vec![part(&zlib, "zlib")],
+        toolchain_licences: folder.path().join("toolchain"),
         jobs: 2,
+        own_paths: Vec::new(),
     };
     let store = Store::open(&folder.path().join("store"), "test", &Silent).expect("opened");
     let toolchain = toolchain();
@@ -57,7 +64,13 @@ fn packed(
     });
     let made = made.collect();
     let evidence = Evidence { toolchain: &toolchain, made, revision: None, fetch: &|_| Ok(()) };
-    let twice = [(); 2].into_iter().map(|()| pack(&source, &evidence, &store, &Silent)).collect();
+    let twice = [(); 2]
+        .into_iter()
+        .map(|()| match find(&source, &evidence, &store, &Silent)? {
+            Ok(built) => Ok(built),
+            Err(unpacked) => pack(&source, unpacked, &evidence, &store, &Silent),
+        })
+        .collect();
     (folder, twice)
 }
 
@@ -76,6 +89,8 @@ fn a_package_holds_what_its_manifest_says_and_is_packed_once() {
         "srv/software/hello/v1/x64/bin/hello",
         "srv/scripts/hello/run/hello",
         "srv/settings/hello/hello/hello.conf",
+        "srv/software/hello/v1/x64/share/licenses/hello/LICENSE",
+        "srv/software/hello/v1/x64/share/licenses/zlib/COPYING",
     ] {
         assert!(paths.contains(&path), "{path} is not in {paths:?}");
     }
@@ -102,9 +117,9 @@ fn unpack(archive: &Path, to: &Path) {
 
 #[test]
 fn what_is_excluded_is_not_there() {
-    let (_folder, built) = packed(&format!("{PACKAGE}exclude: [share]\n"), |_| {});
+    let (_folder, built) = packed(&format!("{PACKAGE}exclude: [share/doc]\n"), |_| {});
     let built = built.expect("packed");
-    let shared = |entry: &medic_model::manifest::Entry| entry.path().as_str().contains("share");
+    let shared = |entry: &medic_model::manifest::Entry| entry.path().as_str().contains("share/doc");
     assert!(!built[0].manifest.entries.iter().any(shared));
     let fault = fault(&format!("{PACKAGE}exclude: [sahre]\n"), |_| {});
     assert!(fault.contains("'exclude' names 'sahre'"), "{fault}");
@@ -123,15 +138,17 @@ fn services_and_scripts_go_together() {
 #[test]
 fn two_components_may_not_bring_the_same_file() {
     let fault = fault(&PACKAGE.replace("[hello]", "[hello, zlib]"), |_| {});
-    assert!(fault.contains("'zlib' brings 'srv/software/hello/v1/x64/bin/hello'"), "{fault}");
+    assert!(fault.contains("'zlib' brings 'bin/hello'"), "{fault}");
 }
 
 #[test]
 fn a_link_out_of_the_package_is_refused() {
-    let fault = fault(PACKAGE, |folder| {
-        std::os::unix::fs::symlink("../../../etc", folder.join("package/settings/out")).expect("linked");
-    });
-    assert!(fault.contains("leads out of the package"), "{fault}");
+    for (target, check) in [("../../../etc", "broken-link"), ("../../../../etc", "link-leaves-tree")] {
+        let fault = fault(PACKAGE, |folder| {
+            std::os::unix::fs::symlink(target, folder.join("package/settings/out")).expect("linked");
+        });
+        assert!(fault.contains(check) && fault.contains("settings/out"), "{fault}");
+    }
 }
 
 #[test]
@@ -144,4 +161,62 @@ fn a_damaged_archive_is_packed_again() {
         place.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok()).expect("a key");
     assert_eq!(stored(&place, &key, &Silent), None);
     drop(folder);
+}
+
+#[test]
+fn a_licence_that_is_left_out_is_missed() {
+    let excluded = fault(&format!("{PACKAGE}exclude: [share/licenses/hello]\n"), |_| {});
+    assert!(excluded.contains("licence-missing") && excluded.contains("share/licenses/hello"), "{excluded}");
+    let fault = fault(PACKAGE, |folder| {
+        fs_err::remove_dir_all(folder.join("zlib/share")).expect("removed");
+    });
+    assert!(fault.contains("'zlib' is in the package (Zlib)"), "{fault}");
+}
+
+#[test]
+fn what_is_meant_changes_no_byte_and_what_is_not_needed_is_said() {
+    let meant = format!(
+        "{PACKAGE}exclude: [share/licenses/hello]\nexceptions: [{{check: licence-missing, reason: the public domain}}]\n"
+    );
+    let (_folder, built) = packed(&meant, |_| {});
+    built.expect("it is meant");
+    let stale =
+        format!("{PACKAGE}exceptions: [{{check: secret, path: settings/**, reason: a key for tests}}]\n");
+    let fault = fault(&stale, |_| {});
+    assert!(fault.contains("stale-exception") && fault.contains("settings/**"), "{fault}");
+}
+
+#[test]
+fn a_key_in_a_setting_is_found() {
+    let key = format!("-----BEGIN {}-----\n{}\n", "PRIVATE KEY", "MC4CAQAwBQYDK2VwBCIEIGbR1xCq3zq0hQn5w7Yz");
+    let fault = fault(PACKAGE, |folder| {
+        fs_err::write(folder.join("package/settings/hello/key.pem"), key).expect("written");
+    });
+    assert!(fault.contains("settings/hello/key.pem: a private key"), "{fault}");
+}
+
+#[test]
+fn the_licence_of_the_c_library_goes_with_every_program() {
+    let holds = |change: fn(&Path)| {
+        let (_folder, built) = packed(PACKAGE, change);
+        let built = built.expect("packed");
+        built[0]
+            .manifest
+            .entries
+            .iter()
+            .any(|entry| entry.path().as_str().ends_with("share/licenses/musl/COPYRIGHT"))
+    };
+    assert!(!holds(|_| {}), "a package of scripts has no C library in it");
+    assert!(holds(|folder| {
+        let source = folder.join("hello.c");
+        fs_err::write(&source, "int main(void) { return 0; }\n").expect("written");
+        let flags =
+            "-nostdlib -static-pie -fPIE -s -Wl,-e,main -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -o";
+        let compiled = std::process::Command::new("cc")
+            .args(flags.split(' '))
+            .args([folder.join("tree/bin/hello"), source])
+            .status()
+            .expect("cc runs");
+        assert!(compiled.success());
+    }));
 }

@@ -1,15 +1,18 @@
 //! What a package holds, as a tree in the form of `/srv`.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
-use medic_archive::tree::{Node, RUNNABLE, Tree, TreeError};
+use medic_archive::tree::{Content, Node, RUNNABLE, Tree, TreeError};
 use medic_model::{RelPath, layout};
 
 use super::{PackageError, Part, Source, is_folder, manifest};
+use crate::checks::{LICENCES, licence_place};
 use crate::error::BuildError;
 
 /// A package's own files: small, and read each time.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Own {
     /// `scripts/`, everything in it made runnable.
     pub scripts: Tree,
@@ -28,24 +31,98 @@ pub fn own(source: &Source<'_>) -> Result<Own, BuildError> {
     Ok(Own { scripts, settings: scan_if_there(source, &source.folder.join("settings"))? })
 }
 
-/// The whole package.
+/// What a package holds, before everything is put in its place.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Its components' trees as one, with the licence texts of what is linked into them.
+    pub software: Tree,
+    /// Its own files.
+    pub own: Own,
+}
+
+/// The parts of a package.
 ///
 /// # Errors
 /// Two inputs bring the same path; `exclude` names what is not there; the disk.
-pub fn whole(source: &Source<'_>, own: Own) -> Result<Tree, BuildError> {
-    let name = &source.definition.name;
+pub fn parts(source: &Source<'_>, own: Own) -> Result<Parts, BuildError> {
     let mut trees = Vec::new();
     for part in &source.components {
         trees.push(Tree::scan(&part.tree).map_err(of_tree(source))?);
     }
     check_exclude(source, &trees)?;
+    let mut software = Tree::new();
+    for (part, tree) in source.components.iter().zip(trees) {
+        let tree = without(tree, &source.definition.exclude);
+        software.graft(None, tree).map_err(conflict(source, part))?;
+    }
+    for (part, licences) in source.linked.iter().zip(licences_of_linked(source)?) {
+        let licences = without(licences, &source.definition.exclude);
+        software.graft(None, licences).map_err(conflict(source, part))?;
+    }
+    if has_program(&software).map_err(of_tree(source))? {
+        software.graft(None, licences_of_toolchain(source)?).map_err(of_tree(source))?;
+    }
+    Ok(Parts { software, own })
+}
+
+/// All licence texts that a package holds beside those of its own components.
+pub fn licences(source: &Source<'_>) -> Result<Vec<Tree>, BuildError> {
+    let mut all = licences_of_linked(source)?;
+    all.push(licences_of_toolchain(source)?);
+    Ok(all)
+}
+
+/// The licence texts of the C library and the compiler's runtime, which are in every program.
+fn licences_of_toolchain(source: &Source<'_>) -> Result<Tree, BuildError> {
+    let texts = scan_if_there(source, &source.toolchain_licences)?;
+    let place: RelPath = LICENCES.parse().map_err(|error| of_tree(source)(TreeError::Path(error)))?;
+    let mut tree = Tree::new();
+    graft(&mut tree, &place, texts).map_err(of_tree(source))?;
+    Ok(tree)
+}
+
+/// Whether there is a program or library among the files.
+fn has_program(tree: &Tree) -> Result<bool, TreeError> {
+    for (_, node) in tree.iter() {
+        let Node::File { content: Content::Path(place), .. } = node else { continue };
+        let mut first = [0; 4];
+        let read = File::open(place).and_then(|mut file| file.read(&mut first)).map_err(TreeError::Disk)?;
+        if first.get(..read) == Some(b"\x7fELF") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The licence texts of each component that is only linked into the package, where they stand in its tree: they go with
+/// whatever its code is in.
+fn licences_of_linked(source: &Source<'_>) -> Result<Vec<Tree>, BuildError> {
+    let of = |part: &Part<'_>| -> Result<Tree, TreeError> {
+        let place: RelPath = licence_place(&part.recipe.name).parse().map_err(TreeError::Path)?;
+        let folder = part.tree.join(&place);
+        let mut tree = Tree::new();
+        if folder.is_dir() {
+            tree.graft(Some(&place), Tree::scan(&folder)?)?;
+        }
+        Ok(tree)
+    };
+    source.linked.iter().map(|part| Ok(of(part).map_err(of_tree(source))?)).collect()
+}
+
+/// The whole package.
+///
+/// # Errors
+/// A path grows beyond the limits.
+pub fn whole(source: &Source<'_>, parts: Parts) -> Result<Tree, BuildError> {
+    let name = &source.definition.name;
     let software = layout::software_tree(name, &manifest::version(source)?, source.arch);
     let mut whole = Tree::new();
-    for (part, tree) in source.components.iter().zip(trees) {
-        graft(&mut whole, &software, without(tree, &source.definition.exclude))
-            .map_err(conflict(source, part))?;
-    }
-    for (home, tree) in [(layout::scripts(name), own.scripts), (layout::settings(name), own.settings)] {
+    let own = parts.own;
+    for (home, tree) in [
+        (software, parts.software),
+        (layout::scripts(name), own.scripts),
+        (layout::settings(name), own.settings),
+    ] {
         graft(&mut whole, &home, tree).map_err(of_tree(source))?;
     }
     Ok(whole)

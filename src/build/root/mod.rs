@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::BuildError;
 use crate::key::digest_of;
-use crate::report::{Event, Preparation, Reporter};
+use crate::report::{Event, Preparation, Reporter, Silent};
 use crate::sandbox::USER;
 use crate::store::{Store, StoreError, read_record};
 
@@ -24,12 +24,13 @@ pub use mmdebstrap::Mirrors;
 /// Raised when roots come to be made differently.
 const FORMAT: u32 = 1;
 /// The record's name in a root's folder.
-const RECORD: &str = "root.json";
+pub(crate) const RECORD: &str = "root.json";
 /// The tree's name in a root's folder.
 const TREE: &str = "tree";
 
 /// A build root that is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Root {
     /// Its folder, to be seen at `/`.
     pub tree: PathBuf,
@@ -82,18 +83,10 @@ pub fn root(
     mirrors: &Mirrors,
     reporter: &dyn Reporter,
 ) -> Result<Root, BuildError> {
-    let definition = roots.roots.get(name).ok_or_else(|| BuildError::UnknownRoot {
-        name: name.to_owned(),
-        known: roots.roots.keys().cloned().collect(),
-    })?;
-    let asked = Asked {
-        format: FORMAT,
-        machine: std::env::consts::ARCH,
-        definition,
-        remove_from_all: &roots.remove_from_all,
-    };
-    let place = store.layout().build_root(&digest_of(&asked));
+    let asked = asked(roots, name)?;
+    let place = place(store, &asked);
     if let Some(root) = stored(&asked, &place, reporter) {
+        crate::store::touch(&place.join(RECORD));
         return Ok(root);
     }
     reporter.report(Event::Preparing(Preparation::Root(name.to_owned())));
@@ -105,6 +98,56 @@ pub fn root(
     store.keep_folder(&made, &place)?;
     reporter.report(Event::Prepared(Preparation::Root(name.to_owned())));
     Ok(Root { tree: place.join(TREE), identity: asked.identity(&record) })
+}
+
+/// The root with this name, if the store has it.
+///
+/// # Errors
+/// No root has the name.
+pub fn existing(
+    store: &Store,
+    roots: &BuildRoots,
+    name: &str,
+    reporter: &dyn Reporter,
+) -> Result<Option<Root>, BuildError> {
+    let asked = asked(roots, name)?;
+    Ok(stored(&asked, &place(store, &asked), reporter))
+}
+
+/// Where the root with this name is in the store, or would be.
+///
+/// # Errors
+/// No root has the name.
+pub fn place_of(store: &Store, roots: &BuildRoots, name: &str) -> Result<PathBuf, BuildError> {
+    Ok(place(store, &asked(roots, name)?))
+}
+
+fn asked<'a>(roots: &'a BuildRoots, name: &str) -> Result<Asked<'a>, BuildError> {
+    let definition = roots.roots.get(name).ok_or_else(|| BuildError::UnknownRoot {
+        name: name.to_owned(),
+        known: roots.roots.keys().cloned().collect(),
+    })?;
+    Ok(Asked {
+        format: FORMAT,
+        machine: std::env::consts::ARCH,
+        definition,
+        remove_from_all: &roots.remove_from_all,
+    })
+}
+
+fn place(store: &Store, asked: &Asked<'_>) -> PathBuf {
+    store.layout().build_root(&digest_of(asked))
+}
+
+/// Whether what is in a root's folder can be used: it has a record and a tree. Why not, else.
+pub(crate) fn fault(folder: &Path) -> Option<&'static str> {
+    let record: Option<RootRecord> = read_record(&folder.join(RECORD), &Silent);
+    match record {
+        Some(record) if record.format != FORMAT => Some("its record is of another version"),
+        Some(_) if !folder.join(TREE).is_dir() => Some("it has no tree"),
+        Some(_) => None,
+        None => Some("its record cannot be read"),
+    }
 }
 
 fn stored(asked: &Asked<'_>, place: &Path, reporter: &dyn Reporter) -> Option<Root> {

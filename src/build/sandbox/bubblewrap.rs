@@ -1,5 +1,7 @@
 //! The sandbox by bubblewrap: no daemon, no privilege. <https://github.com/containers/bubblewrap>
 
+mod console;
+
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
@@ -9,11 +11,19 @@ use std::process::{Command, ExitStatus, Stdio};
 use super::cgroup::ControlGroup;
 use super::shell::enter;
 use super::wait::wait;
-use super::{Ending, HOST_NAME, ROOT_FOLDERS, Runner, SandboxPlan, USER};
+use super::{Ending, HOST_NAME, ROOT_FOLDERS, Runner, SandboxPlan, Terminal, USER};
 use crate::error::BuildError;
 
 /// The status with which the shell ends when it cannot enter a control group.
 const CANNOT_ENTER: i32 = 125;
+
+/// Process 1 of a sandbox with a terminal: bwrap makes it the leader of a session, and the terminal that it opens first
+/// becomes the session's.
+const ON_CONSOLE: &str = r#"
+exec </dev/console >/dev/console 2>&1
+"$@"
+exit $?
+"#;
 
 /// Runs plans with the machine's `bwrap`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,11 +39,18 @@ enum RootEntry {
 }
 
 impl Bubblewrap {
-    /// That programs can be run: `bwrap` is there and this user may make namespaces.
+    /// The command line that carries a plan out, but for its limits: for whoever wants to do by hand what the builder does.
     ///
     /// # Errors
-    /// What is missing, and what to do about it.
-    pub fn check(self) -> Result<(), BuildError> {
+    /// The root cannot be read.
+    pub fn command_line(self, plan: &SandboxPlan) -> io::Result<Vec<OsString>> {
+        Ok(program(plan, &[], &root_entries(&plan.root.tree)?))
+    }
+}
+
+impl Runner for Bubblewrap {
+    /// `bwrap` is there and this user may make namespaces. What a killed builder ran ended with it.
+    fn ready(&self) -> Result<(), BuildError> {
         let output = Command::new("bwrap")
             .args(["--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "--", "/bin/true"])
             .stdin(Stdio::null())
@@ -52,15 +69,9 @@ impl Bubblewrap {
             ),
         })
     }
-}
 
-impl Runner for Bubblewrap {
     fn run(&self, plan: &SandboxPlan, output: &File) -> Result<Ending, BuildError> {
-        let entries = root_entries(&plan.root).map_err(|error| failed(&plan.root, &error))?;
-        let group = ControlGroup::new(&plan.limits);
-        let entrances = group.as_ref().map(ControlGroup::entrances).unwrap_or_default();
-        let mut command = Command::new("/bin/sh");
-        command.args(enter(plan.limits.memory, &entrances, program(plan, &entries)));
+        let (mut command, group) = command(plan, &[])?;
         let duplicate = || output.try_clone().map_err(|error| failed(Path::new("the log"), &error));
         command.stdin(Stdio::null()).stdout(duplicate()?).stderr(duplicate()?);
         let mut child = command.spawn().map_err(|error| failed(Path::new("/bin/sh"), &error))?;
@@ -77,12 +88,32 @@ impl Runner for Bubblewrap {
         ending(status)
     }
 
+    fn interact(&self, plan: &SandboxPlan, terminal: &Terminal<'_>) -> Result<Ending, BuildError> {
+        let shell = ["/bin/sh", "-c", ON_CONSOLE, "sandbox"].map(str::to_owned);
+        let arguments = shell.into_iter().chain(plan.arguments.clone()).collect();
+        let (command, _group) = command(&SandboxPlan { arguments, ..plan.clone() }, &["--as-pid-1"])?;
+        let status =
+            console::run(command, terminal).map_err(|error| failed(Path::new("a terminal"), &error))?;
+        ending(status)
+    }
+
     fn isolation(&self) -> String {
         format!(
             "bubblewrap: user, mount, process, network, IPC, UTS and cgroup namespaces; uid {USER}; no capabilities; \
              read-only root"
         )
     }
+}
+
+/// What is started, and the control group that it enters; bwrap is given `more`.
+fn command(plan: &SandboxPlan, more: &[&str]) -> Result<(Command, Option<ControlGroup>), BuildError> {
+    let root = &plan.root.tree;
+    let entries = root_entries(root).map_err(|error| failed(root, &error))?;
+    let group = ControlGroup::new(&plan.limits);
+    let entrances = group.as_ref().map(ControlGroup::entrances).unwrap_or_default();
+    let mut command = Command::new("/bin/sh");
+    command.args(enter(plan.limits.memory, &entrances, program(plan, more, &entries)));
+    Ok((command, group))
 }
 
 fn ending(status: ExitStatus) -> Result<Ending, BuildError> {
@@ -140,7 +171,7 @@ fn root_entries(root: &Path) -> io::Result<Vec<RootEntry>> {
 
 /// The command line of bwrap. The root is an empty file system into which the root's folders are bound, and which is
 /// read-only in the end: so any folder can be a root, whether or not it has places for the mounts.
-fn program(plan: &SandboxPlan, root: &[RootEntry]) -> Vec<OsString> {
+fn program(plan: &SandboxPlan, more: &[&str], root: &[RootEntry]) -> Vec<OsString> {
     let user = USER.to_string();
     let mut line: Vec<OsString> = [
         "bwrap",
@@ -160,12 +191,13 @@ fn program(plan: &SandboxPlan, root: &[RootEntry]) -> Vec<OsString> {
     ]
     .map(OsString::from)
     .to_vec();
+    line.extend(more.iter().map(OsString::from));
     let mut add = |words: &[&dyn AsRef<std::ffi::OsStr>]| {
         line.extend(words.iter().map(|word| word.as_ref().to_owned()))
     };
     for entry in root {
         match entry {
-            RootEntry::Folder(name) => add(&[&"--ro-bind", &plan.root.join(name), &format!("/{name}")]),
+            RootEntry::Folder(name) => add(&[&"--ro-bind", &plan.root.tree.join(name), &format!("/{name}")]),
             RootEntry::Link(name, target) => add(&[&"--symlink", target, &format!("/{name}")]),
         }
     }

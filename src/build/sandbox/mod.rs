@@ -15,8 +15,11 @@
 
 mod bubblewrap;
 mod cgroup;
+mod docker;
 pub mod environment;
+mod kind;
 mod shell;
+mod terminal;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -25,9 +28,16 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub use bubblewrap::Bubblewrap;
+pub use docker::Docker;
+pub use kind::{NotARunner, RunnerKind};
+pub use terminal::Terminal;
 
 use crate::error::BuildError;
+use crate::root::Root;
+use crate::settings::Settings;
 
 /// What of a build root is visible: nothing that belongs to a machine rather than to its programs.
 pub const ROOT_FOLDERS: [&str; 8] = ["bin", "etc", "lib", "lib32", "lib64", "libx32", "sbin", "usr"];
@@ -37,10 +47,11 @@ pub const USER: u32 = 1000;
 pub const HOST_NAME: &str = "build";
 
 /// One program run in a sandbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SandboxPlan {
-    /// The folder on this machine whose [`ROOT_FOLDERS`] are visible.
-    pub root: PathBuf,
+    /// The build root whose [`ROOT_FOLDERS`] are visible.
+    pub root: Root,
     /// What else is visible; a later one may be below an earlier one.
     pub mounts: Vec<Mount>,
     /// The environment, whole.
@@ -54,7 +65,8 @@ pub struct SandboxPlan {
 }
 
 /// A file or folder of this machine that is visible inside.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Mount {
     /// The path on this machine.
     pub host: PathBuf,
@@ -77,7 +89,8 @@ impl Mount {
 }
 
 /// What a program in a sandbox may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Limits {
     /// How long it may take.
     pub time: Duration,
@@ -120,11 +133,11 @@ impl fmt::Display for Ending {
             }
             Self::Status(status) => write!(f, "ended with status {status}"),
             Self::TooLong(time) => {
-                write!(
-                    f,
-                    "was ended: it took longer than its limit of {} minutes",
-                    time.as_secs().div_ceil(60)
-                )
+                let limit = match time.as_secs() {
+                    seconds if seconds >= 60 && seconds % 60 == 0 => format!("{} minutes", seconds / 60),
+                    _ => format!("{} s", time.as_secs_f32()),
+                };
+                write!(f, "was ended: it took longer than its limit of {limit}")
             }
             Self::OutOfMemory(bytes) => {
                 write!(f, "was ended: it used more than its limit of {} MiB of memory", bytes >> 20)
@@ -135,12 +148,36 @@ impl fmt::Display for Ending {
 
 /// Carries out sandbox plans; from several threads at once.
 pub trait Runner: Sync + fmt::Debug {
+    /// That programs can be run on this machine; removes what killed builders of the same store left running. Called once,
+    /// by the builder that has the store, before anything is run.
+    ///
+    /// # Errors
+    /// What is missing, and what to do about it.
+    fn ready(&self) -> Result<(), BuildError>;
+
     /// Runs the plan's program to its end; what it writes to standard output and standard error goes to `output`.
     ///
     /// # Errors
     /// The sandbox could not be made. A program that fails is no error: see [`Ending`].
     fn run(&self, plan: &SandboxPlan, output: &File) -> Result<Ending, BuildError>;
 
+    /// Runs the plan's program, a shell, with the caller's terminal; it may take as long as it likes.
+    ///
+    /// # Errors
+    /// The sandbox could not be made.
+    fn interact(&self, plan: &SandboxPlan, terminal: &Terminal<'_>) -> Result<Ending, BuildError>;
+
     /// One line that says what keeps programs apart from the machine.
     fn isolation(&self) -> String;
 }
+
+/// The runner that these settings ask for. Nothing is asked of it yet.
+pub fn runner(settings: &Settings) -> Box<dyn Runner> {
+    match settings.runner {
+        RunnerKind::Bubblewrap => Box::new(Bubblewrap),
+        RunnerKind::Docker => Box::new(Docker::new(settings.docker_host.as_deref(), &settings.store)),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -26,6 +26,21 @@ impl Layout {
         self.root.join("lock")
     }
 
+    /// What is locked while a command uses what it got from the store, after its build.
+    pub fn in_use(&self) -> PathBuf {
+        self.root.join("in-use")
+    }
+
+    /// Fetched files, by digest.
+    pub fn sources(&self) -> PathBuf {
+        self.root.join("sources/sha256")
+    }
+
+    /// Begun downloads, and the folders of client programs.
+    pub fn partial(&self) -> PathBuf {
+        self.root.join("partial")
+    }
+
     /// Component results, by action key.
     pub fn results(&self) -> PathBuf {
         self.root.join("results")
@@ -76,9 +91,24 @@ impl Layout {
         self.toolchains().join(digest.to_string())
     }
 
+    /// What is known of each build's course, by when it was started.
+    pub fn builds(&self) -> PathBuf {
+        self.root.join("builds")
+    }
+
+    /// The logs of a component's builds, by action key.
+    pub fn logs_of(&self, component: &ComponentName) -> PathBuf {
+        self.logs().join(component.as_str())
+    }
+
+    /// What steps wrote.
+    pub fn logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+
     /// The log of a component's build.
     pub fn log(&self, component: &ComponentName, key: &Sha256) -> PathBuf {
-        self.root.join("logs").join(component.as_str()).join(format!("{key}.log"))
+        self.logs_of(component).join(format!("{key}.log"))
     }
 
     /// What is being made now. A builder that starts removes what another left.
@@ -86,9 +116,22 @@ impl Layout {
         self.root.join("work")
     }
 
+    /// What people look at in a shell. A folder in it is named after a component and the process that has it open; a builder
+    /// that starts removes those of processes that are gone.
+    pub fn shells(&self) -> PathBuf {
+        self.root.join("shells")
+    }
+
     /// The folders that are always there.
     pub(super) fn folders(&self) -> [PathBuf; 7] {
-        let logs = self.root.join("logs");
-        [self.results(), self.trees(), self.packages(), self.roots(), self.toolchains(), logs, self.work()]
+        [
+            self.results(),
+            self.trees(),
+            self.packages(),
+            self.roots(),
+            self.toolchains(),
+            self.logs(),
+            self.work(),
+        ]
     }
 }

@@ -3,11 +3,15 @@
 //! Everything is made in `work/`, made durable, and then renamed to its place; a record is written after what it
 //! speaks of. So a builder may be killed, or the disk become full, at any instant: what is in place is whole.
 
+mod damage;
 mod durable;
 mod error;
+pub mod gc;
 mod layout;
 mod lock;
 mod record;
+mod shells;
+pub mod verify;
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -16,17 +20,20 @@ use medic_model::Sha256;
 use medic_model::document::from_json;
 use medic_sys::files::{Folder, Lock, sync_path, write_durable};
 
+pub(crate) use damage::of_tree as fault_of_tree;
 pub use error::{StoreError, is_full, is_full_beneath};
 pub use layout::Layout;
+pub use lock::InUse;
 pub use record::{ComponentRecord, FORMAT};
 
 use crate::report::{Event, Reporter};
 
-/// A store that this builder alone has, until it is dropped.
+/// A store. One that was opened is this builder's alone until it is dropped; one that is only looked at is everybody's.
 #[derive(Debug)]
 pub struct Store {
     layout: Layout,
-    _lock: Lock,
+    _alone: Option<InUse>,
+    _lock: Option<Lock>,
 }
 
 impl Store {
@@ -36,14 +43,47 @@ impl Store {
     /// # Errors
     /// The folder cannot be made or written.
     pub fn open(root: &Path, command_line: &str, reporter: &dyn Reporter) -> Result<Self, StoreError> {
+        Self::open_keeping(root, command_line, reporter, &[])
+    }
+
+    /// As [`Store::open`], but leaves these of `work/` as another builder left them.
+    ///
+    /// # Errors
+    /// The folder cannot be made or written.
+    pub fn open_keeping(
+        root: &Path,
+        command_line: &str,
+        reporter: &dyn Reporter,
+        kept: &[&str],
+    ) -> Result<Self, StoreError> {
         let layout = Layout::new(root);
         make_folder(root)?;
         let lock = lock::take(&layout.lock(), command_line, reporter)?;
-        let store = Self { layout, _lock: lock };
+        Self { layout, _alone: None, _lock: Some(lock) }.made_ready(kept)
+    }
+
+    /// As [`Self::open`], for whoever removes: waits, too, until no command uses what it got from the store before.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_alone(root: &Path, command_line: &str, reporter: &dyn Reporter) -> Result<Self, StoreError> {
+        let alone = InUse::alone(root, command_line, reporter)?;
+        let store = Self::open(root, command_line, reporter)?;
+        Ok(Self { _alone: Some(alone), ..store })
+    }
+
+    /// The store in `root`, only to be looked at: waits for nobody, makes nothing. What another builder puts in place or
+    /// removes meanwhile is seen or not, but never half of it.
+    pub fn look(root: &Path) -> Self {
+        Self { layout: Layout::new(root), _alone: None, _lock: None }
+    }
+
+    fn made_ready(self, kept: &[&str]) -> Result<Self, StoreError> {
+        let store = self;
         for folder in store.layout.folders() {
             make_folder(&folder)?;
         }
-        store.remove_leftovers()?;
+        store.remove_leftovers(kept)?;
         Ok(store)
     }
 
@@ -68,29 +108,29 @@ impl Store {
         Some(record)
     }
 
-    /// Every record of a result that can be read, with the time at which it was written, in the order of their keys.
+    /// Notes that a result is used now.
+    pub fn touch_result(&self, record: &ComponentRecord) {
+        touch(&self.layout.result(&record.key));
+    }
+
+    /// Every record of a result that can be read, with the time of its last use, in the order of their keys.
     ///
     /// # Errors
     /// The folder cannot be read.
     pub fn records(&self) -> Result<Vec<(SystemTime, ComponentRecord)>, StoreError> {
-        let folder = self.layout.results();
-        let mut names = list(&folder)?;
-        names.sort();
-        let record = |name: std::ffi::OsString| {
-            let path = folder.join(name);
-            let written = std::fs::metadata(&path).and_then(|meta| meta.modified()).ok()?;
-            let text = std::fs::read(&path).ok()?;
-            let record: ComponentRecord = from_json(&path.to_string_lossy(), &text).ok()?;
-            Some((written, record))
-        };
-        Ok(names.into_iter().filter_map(record).collect())
+        records(&self.layout)
     }
 
-    /// Puts a component's result in place: first its tree, then its record.
+    /// Puts a component's result in place: first its tree, then its record. A tree of that name that is there already is
+    /// read: one that was damaged since gives way.
     ///
     /// # Errors
     /// The disk; then nothing is in place.
     pub fn keep_result(&self, record: &ComponentRecord, made: &Path) -> Result<(), StoreError> {
+        let place = self.layout.tree(&record.tree);
+        if place.exists() && damage::of_tree(&place, &record.tree).is_some() {
+            self.discard(&place)?;
+        }
         self.keep_folder(made, &self.layout.tree(&record.tree))?;
         self.keep_record(&self.layout.result(&record.key), record)
     }
@@ -131,17 +171,40 @@ impl Store {
     }
 
     /// What killed builders left: their work, and files they were about to rename.
-    fn remove_leftovers(&self) -> Result<(), StoreError> {
+    fn remove_leftovers(&self, kept: &[&str]) -> Result<(), StoreError> {
         let work = self.layout.work();
-        for entry in list(&work)? {
+        for entry in list(&work)?.iter().filter(|entry| !kept.iter().any(|kept| *kept == entry.as_os_str())) {
             remove_all(&work.join(entry))?;
         }
+        self.remove_dead_shells()?;
         let results = self.layout.results();
         for name in list(&results)?.into_iter().filter(|name| name.to_string_lossy().ends_with(".new")) {
             remove_all(&results.join(name))?;
         }
         Ok(())
     }
+}
+
+/// Every record of a result that can be read, with the time at which it was written, in the order of their keys; none when
+/// there is no store yet. Needs no lock: a record is replaced whole.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn records(layout: &Layout) -> Result<Vec<(SystemTime, ComponentRecord)>, StoreError> {
+    let folder = layout.results();
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut names = list(&folder)?;
+    names.sort();
+    let record = |name: std::ffi::OsString| {
+        let path = folder.join(name);
+        let written = std::fs::metadata(&path).and_then(|meta| meta.modified()).ok()?;
+        let text = std::fs::read(&path).ok()?;
+        let record: ComponentRecord = from_json(&path.to_string_lossy(), &text).ok()?;
+        Some((written, record))
+    };
+    Ok(names.into_iter().filter_map(record).collect())
 }
 
 /// A record that can be read and understood; a damaged one is a warning, and none.
@@ -157,6 +220,15 @@ pub fn read_record<T: serde::de::DeserializeOwned>(path: &Path, reporter: &dyn R
     from_json(&path.to_string_lossy(), &text)
         .map_err(|error| warn_of_damage(reporter, path, &error.message))
         .ok()
+}
+
+/// Notes that something in the store is used now: the time of its last change is that of its last use, by which `gc` goes.
+/// A store that may not be written is used all the same.
+pub fn touch(path: &Path) {
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    let now = Timestamps { last_access: now, last_modification: now };
+    let _ = utimensat(CWD, path, &now, AtFlags::SYMLINK_NOFOLLOW);
 }
 
 /// Says that something in the store cannot be used and is made again.
@@ -189,11 +261,15 @@ fn parent(path: &Path) -> &Path {
     path.parent().unwrap_or(path)
 }
 
+/// The names in a folder; none when it is not there.
 fn list(folder: &Path) -> Result<Vec<std::ffi::OsString>, StoreError> {
     let names = || -> std::io::Result<Vec<_>> {
         std::fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect()
     };
-    names().map_err(StoreError::from_io("read the folder", folder))
+    match names() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        names => names.map_err(StoreError::from_io("read the folder", folder)),
+    }
 }
 
 #[cfg(test)]

@@ -24,4 +24,7 @@ pub struct ComponentRecord {
     pub size: u64,
     /// How long the build took, in milliseconds.
     pub milliseconds: u64,
+    /// What kept the steps apart from the machine; no input, as it cannot influence the result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub isolation: Option<String>,
 }

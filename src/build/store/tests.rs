@@ -17,7 +17,15 @@ impl Reporter for Recorder {
 fn record() -> ComponentRecord {
     let inputs = inputs();
     let tree = Sha256::from_bytes([7; 32]);
-    ComponentRecord { format: FORMAT, key: inputs.key(), inputs, tree, size: 1, milliseconds: 2 }
+    ComponentRecord {
+        format: FORMAT,
+        key: inputs.key(),
+        inputs,
+        tree,
+        size: 1,
+        milliseconds: 2,
+        isolation: None,
+    }
 }
 
 fn filled() -> (tempfile::TempDir, Store) {

@@ -24,7 +24,7 @@ use crate::store::{Store, StoreError, make_folder};
 /// Raised when the toolchain comes to be laid out differently.
 const FORMAT: u32 = 1;
 /// Where the compiler stands in its folder of the store.
-const ZIG: &str = "zig";
+pub(crate) const ZIG: &str = "zig";
 
 /// What the toolchain is, before anything of it is fetched.
 #[derive(Debug, Clone)]
@@ -128,11 +128,20 @@ impl ToolchainPlan {
         if warms && !cache.is_dir() {
             warm::fill(&toolchain, store, root, arch, runner, &cache)?;
         }
+        // In this order, so that no cache was ever used after its toolchain.
+        crate::store::touch(&cache);
+        crate::store::touch(&self.place(store));
         toolchain.cache = warms.then_some(cache);
         if news {
             reporter.report(Event::Prepared(Preparation::Toolchain));
         }
         Ok(toolchain)
+    }
+
+    /// Where the compiler is in the store, and its cache for an architecture, whether they are there or not.
+    pub fn places(&self, store: &Store, arch: Arch) -> [PathBuf; 2] {
+        let place = self.place(store);
+        [place.join(warm::cache_name(self, arch)), place]
     }
 
     fn unpack(&self, store: &Store) -> Result<(), BuildError> {
@@ -156,7 +165,7 @@ impl ToolchainPlan {
     }
 }
 
-fn file_source(source: &ToolchainSource) -> FileSource {
+pub(crate) fn file_source(source: &ToolchainSource) -> FileSource {
     FileSource {
         sha256: source.sha256,
         sha512: None,

@@ -86,7 +86,7 @@ fn sandbox_plan(toolchain: &Toolchain, root: &Root, arch: Arch, build: &Path) ->
         ("TZ", "UTC"),
     ];
     SandboxPlan {
-        root: root.tree.clone(),
+        root: root.clone(),
         mounts: vec![
             Mount::read_only(&toolchain.zig, "/toolchain/zig"),
             Mount::read_only(&toolchain.wrappers, "/toolchain/bin"),

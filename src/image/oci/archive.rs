@@ -16,7 +16,7 @@ use crate::assemble::{Image, Written};
 use crate::error::ImageError;
 use crate::layers::use_layer;
 use crate::report::Layer;
-use crate::store::{Scratch, Stamp, put};
+use crate::store::{Scratch, Stamp, put, touch};
 
 /// A member of Docker's `manifest.json` (moby, `image/spec/v1.2.md`).
 #[derive(Debug, Serialize)]
@@ -55,6 +55,7 @@ impl Image {
         let now = |stamp| Record { path: path.clone(), manifest: self.manifest.digest, stamp };
         let stamp = Stamp::of(&path).ok();
         if stamp.is_some() && self.store.read_json(&record) == stamp.map(now) {
+            touch(&record);
             return Ok(Written { path, unchanged: true });
         }
         self.write_new_archive(&path)?;

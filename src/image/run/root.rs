@@ -13,7 +13,7 @@ use crate::error::ImageError;
 use crate::layers::use_layer;
 use crate::progress::{Event, Reporter};
 use crate::report::Layer;
-use crate::store::put;
+use crate::store::{put, touch};
 
 /// An unpacked image. While this value lives, nobody removes the folder.
 #[derive(Debug)]
@@ -32,6 +32,7 @@ impl Root {
         let path = folder.join(format!("{prefix}{}", image.manifest.digest));
         loop {
             if let Some(lock) = lock(&path, FlockOperation::LockShared).filter(|_| path.exists()) {
+                touch(&path);
                 remove_others(&folder, &prefix, &path);
                 return Ok(Self { path, _lock: lock });
             }

@@ -135,7 +135,8 @@ mod tests {
 
     fn krate(files: &[(&str, &str)]) -> CrateFile {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+        let mut archive =
+            tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
         for (name, text) in files {
             fs_err::write(folder.path().join(name), text).expect("written");
             let mut header = tar::Header::new_gnu();

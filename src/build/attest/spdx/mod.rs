@@ -81,7 +81,9 @@ fn verification_code(files: &[FileFact]) -> VerificationCode {
     let mut digests: Vec<&str> = files.iter().map(|file| file.sha1.as_str()).collect();
     digests.sort_unstable();
     let code = Sha1::digest(digests.concat());
-    VerificationCode { package_verification_code_value: code.iter().map(|byte| format!("{byte:02x}")).collect() }
+    VerificationCode {
+        package_verification_code_value: code.iter().map(|byte| format!("{byte:02x}")).collect(),
+    }
 }
 
 fn file_of(kind: &str, below: &str, file: &FileFact) -> File {
@@ -163,7 +165,9 @@ fn around(parts: &mut Parts, facts: &Facts<'_>, component: &ComponentFact<'_>, i
         }
     }
     let toolchain = facts.toolchain;
-    for library in toolchain.definition.libraries.iter().filter(|l| component.libraries.contains(l.name.as_str())) {
+    for library in
+        toolchain.definition.libraries.iter().filter(|l| component.libraries.contains(l.name.as_str()))
+    {
         let library = library_of(parts, toolchain, library);
         parts.relate(id, Relation::StaticLink, &library);
     }
@@ -176,7 +180,11 @@ fn around(parts: &mut Parts, facts: &Facts<'_>, component: &ComponentFact<'_>, i
         }
     }
     for patch in &component.patches {
-        let file = file_of(&format!("Patch-{}", component.recipe.name), &format!("./recipes/{}/", component.recipe.name), patch);
+        let file = file_of(
+            &format!("Patch-{}", component.recipe.name),
+            &format!("./recipes/{}/", component.recipe.name),
+            patch,
+        );
         parts.relate(&file.id, Relation::PatchApplied, id);
         parts.file(file);
     }
@@ -197,16 +205,16 @@ fn further_sources(parts: &mut Parts, component: &ComponentFact<'_>, own: &str) 
         let name = file_name(file).to_string();
         let purl = purl_of_file(component.recipe, file);
         let source = Package {
-            download_location: file.locations.iter().find_map(download).unwrap_or_else(|| NOASSERTION.to_owned()),
+            download_location: file
+                .locations
+                .iter()
+                .find_map(download)
+                .unwrap_or_else(|| NOASSERTION.to_owned()),
             package_file_name: Some(name.clone()),
             checksums: vec![Checksum::new("SHA256", file.sha256)],
             external_refs: references(&purl, &[]),
             primary_package_purpose: Some(Purpose::Source),
-            ..bare(
-                id(&["Source", &short(&file.sha256)]),
-                &name,
-                purl.version().unwrap_or(NOASSERTION),
-            )
+            ..bare(id(&["Source", &short(&file.sha256)]), &name, purl.version().unwrap_or(NOASSERTION))
         };
         parts.relate(own, Relation::GeneratedFrom, &source.id);
         parts.package(source);
@@ -228,7 +236,11 @@ fn library_of(parts: &mut Parts, toolchain: ToolchainFact<'_>, library: &Toolcha
     let id = id(&["Library", library.name.as_str(), &version]);
     parts.licence(&licence);
     parts.package(Package {
-        download_location: library.url.clone().or_else(|| repository(&purl)).unwrap_or_else(|| NOASSERTION.to_owned()),
+        download_location: library
+            .url
+            .clone()
+            .or_else(|| repository(&purl))
+            .unwrap_or_else(|| NOASSERTION.to_owned()),
         checksums: vec![Checksum::new("SHA256", toolchain.source.sha256)],
         homepage: Some(library.homepage.clone()),
         source_info: Some(format!(
@@ -275,7 +287,11 @@ fn compiler(parts: &mut Parts, toolchain: ToolchainFact<'_>) -> String {
     parts.licence(&licence);
     parts.package(Package {
         package_file_name: Some(file_name(source).to_string()),
-        download_location: source.locations.iter().find_map(download).unwrap_or_else(|| NOASSERTION.to_owned()),
+        download_location: source
+            .locations
+            .iter()
+            .find_map(download)
+            .unwrap_or_else(|| NOASSERTION.to_owned()),
         checksums: vec![Checksum::new("SHA256", source.sha256)],
         license_declared: licence.expression,
         external_refs: purl.iter().flat_map(|purl| references(purl, &[])).collect(),

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use medic_model::Sha256;
 
-use super::document::{
-    CreationInfo, Document, ExtractedLicence, File, Package, Relation, Relationship,
-};
+use super::document::{CreationInfo, Document, ExtractedLicence, File, Package, Relation, Relationship};
 use crate::attest::licence::Licence;
 use crate::attest::{HOME, TOOL};
 use crate::key::digest_of;

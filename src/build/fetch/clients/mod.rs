@@ -20,7 +20,8 @@ use super::plan::Want;
 pub(super) use git::fetch as git;
 pub(super) use krate::fetch as krate;
 pub(super) use npm::fetch as npm;
-pub(super) use pypi::fetch as pypi;
+pub(super) use pypi::{fetch as pypi, indexes as pypi_indexes};
+pub(super) use run::{Task, run};
 
 /// What is asked of a client program once for all files.
 #[derive(Debug, Default)]
@@ -64,7 +65,7 @@ pub(super) fn copy(job: &Job<'_>, want: &Want, from: &Path, partial: &mut Partia
 }
 
 /// Whether a text from a recipe can be an argument of a program: it cannot be taken for an option, a path or a pattern.
-fn is_plain(text: &str) -> bool {
+pub(crate) fn is_plain(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"._+-@/".contains(&b);
     !text.is_empty() && !text.starts_with(['-', '/', '.']) && text.bytes().all(plain) && !text.contains("..")
 }

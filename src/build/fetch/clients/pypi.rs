@@ -59,7 +59,7 @@ pub(in crate::fetch) fn fetch(job: &Job<'_>, want: &Want, file: &PypiFile, parti
     }
 }
 
-fn indexes(job: &Job<'_>, want: &Want) -> Result<Result<Vec<String>, Reason>, Stop> {
+pub(in crate::fetch) fn indexes(job: &Job<'_>, want: &Want) -> Result<Result<Vec<String>, Reason>, Stop> {
     if let Some(known) = job.clients.indexes.get() {
         return Ok(Ok(known.clone()));
     }

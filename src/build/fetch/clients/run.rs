@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(300);
 const TAIL: usize = 2000;
 
 /// A program to run in a scratch folder.
-pub(super) struct Task<'a> {
+pub(in crate::fetch) struct Task<'a> {
     pub program: &'a OsStr,
     pub args: Vec<OsString>,
     pub env: Vec<(&'static str, OsString)>,
@@ -31,7 +31,11 @@ pub(super) struct Task<'a> {
 }
 
 /// Runs a task to its end; what it wrote to its standard output.
-pub(super) fn run(job: &Job<'_>, want: &Want, task: &Task<'_>) -> Result<Result<Vec<u8>, Reason>, Stop> {
+pub(in crate::fetch) fn run(
+    job: &Job<'_>,
+    want: &Want,
+    task: &Task<'_>,
+) -> Result<Result<Vec<u8>, Reason>, Stop> {
     let program = || task.program.to_string_lossy().into_owned();
     let mut child = match spawn(task) {
         Ok(child) => child,

@@ -73,6 +73,9 @@ pub(in crate::fetch) fn download(
         if let Some(long) = after.filter(|after| *after > job.limits.max_delay) {
             return Ok(Outcome::Failed(Reason::Busy(long)));
         }
+        if let Some(after) = after {
+            job.hosts.rest(&host, after);
+        }
         let delay = backoff(job.limits, attempt, chance()).max(after.unwrap_or_default());
         let (location, reason) = (shown(url), reason.to_string());
         job.tell(Event::Retry { id: want.sha256, location, reason, attempt, delay });
@@ -90,7 +93,7 @@ fn allowed(job: &Job<'_>, host: &str, reason: &Reason) -> u32 {
 }
 
 /// What connections are counted by: host and port.
-fn host(url: &str) -> String {
+pub(in crate::fetch) fn host(url: &str) -> String {
     let url = shown(url);
     url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default().to_owned()
 }
@@ -221,6 +224,23 @@ pub(in crate::fetch) fn page(
         }
         Ok(_) => Ok(first),
     }
+}
+
+/// What a server answers when it is asked for a file, of which nothing is read.
+///
+/// # Errors
+/// As [`page`].
+pub(in crate::fetch) fn status(job: &Job<'_>, url: &str) -> Result<Result<u16, Reason>, Stop> {
+    let messages = start(job.http.client()?, url, 0, None);
+    Ok(match next(job, &messages, job.limits.connect + job.limits.stall)? {
+        Ok(Message::Head(head)) => Ok(head.status),
+        Ok(Message::Failed(failed)) => match ended(failed, url) {
+            Ended::Again(reason, _) | Ended::Never(reason) => Err(reason),
+            Ended::Whole => Err(Reason::Absent),
+        },
+        Ok(Message::Part(_) | Message::End) => Err(Reason::Broken("an answer without a head".to_owned())),
+        Err(reason) => Err(reason),
+    })
 }
 
 fn one_page(

@@ -6,4 +6,4 @@ mod stream;
 mod wait;
 
 pub(super) use client::Http;
-pub(super) use download::{Outcome, download, page};
+pub(super) use download::{Outcome, download, host, page, status};

@@ -2,7 +2,7 @@
 
 mod clients;
 mod places;
-mod server;
+pub(crate) mod server;
 mod troubles;
 
 use std::num::NonZero;

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What the server does with a request.
 #[derive(Debug, Clone)]
@@ -51,6 +51,7 @@ pub struct Server {
     busy: Arc<AtomicUsize>,
     busiest: Arc<AtomicUsize>,
     delay: Arc<Mutex<Duration>>,
+    overrun: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Server {
@@ -62,6 +63,7 @@ impl Server {
             busy: Arc::default(),
             busiest: Arc::default(),
             delay: Arc::default(),
+            overrun: Arc::default(),
         };
         let own = server.clone();
         std::thread::spawn(move || {
@@ -92,6 +94,11 @@ impl Server {
         *self.delay.lock().expect("no panic") = delay;
     }
 
+    /// For so long every request is answered by 429 and `Retry-After: 1`.
+    pub fn set_overrun(&self, duration: Duration) {
+        *self.overrun.lock().expect("no panic") = Some(Instant::now() + duration);
+    }
+
     /// The most requests that were being answered at one time.
     pub fn busiest(&self) -> usize {
         self.busiest.load(Ordering::SeqCst)
@@ -110,7 +117,10 @@ impl Server {
             name.eq_ignore_ascii_case("range").then(|| value.trim().to_owned())
         });
         self.busiest.fetch_max(self.busy.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        let (bytes, does) = self.next(&path, range.clone());
+        let (bytes, mut does) = self.next(&path, range.clone());
+        if self.overrun.lock().expect("no panic").is_some_and(|until| Instant::now() < until) {
+            does = Does::Status(429, "Retry-After: 1\r\n");
+        }
         std::thread::sleep(*self.delay.lock().expect("no panic"));
         // The client may be gone: that is what some tests are about.
         let _ = answer(stream, &bytes, does, range.as_deref());

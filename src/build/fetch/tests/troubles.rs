@@ -123,6 +123,7 @@ fn never(does: Does) -> (Bench, Server, Vec<Reason>, String) {
     let place = server.put("/f", &bytes, [does]);
     let (reasons, text) = bench.fails(&source(&bytes, [url(place)]));
     assert!(text.contains("/f: ") && text.contains("MEDIC_OS_MIRRORS"), "{text}");
+    assert!(text.contains("'cargo xtask vendor FOLDER'"), "{text}");
     assert!(text.contains(&sha256(&bytes).to_string()), "{text}");
     (bench, server, reasons, text)
 }
@@ -346,6 +347,40 @@ fn hosts_are_not_overrun() {
     let expected: Vec<_> = files.iter().map(|file| path_of(&bench.store(), &file.sha256)).collect();
     assert_eq!(paths, expected, "in the order asked for");
     assert_eq!(server.busiest(), 2);
+}
+
+#[test]
+fn a_host_that_asks_for_a_rest_is_left_alone_by_all_files() {
+    let (mut bench, server) = (Bench::new(), Server::start());
+    bench.limits.workers = std::num::NonZero::new(8).expect("not zero");
+    server.set_overrun(Duration::from_millis(800));
+    let file = |n: usize| {
+        let bytes = content(1000 + n);
+        source(&bytes, [url(server.put(&format!("/{n}"), &bytes, [Does::Serve]))])
+    };
+    let files: Vec<_> = (0..8).map(file).collect();
+    bench.fetch(&files.iter().collect::<Vec<_>>()).expect("fetched");
+    // Two connections to one host: more than those are never told to wait.
+    assert!(server.requests().len() <= 8 + 2, "{:?}", server.requests());
+    assert!(bench.retries() <= 2, "{:?}", bench.told());
+}
+
+#[test]
+fn what_a_killed_run_left_is_removed_and_what_another_uses_is_not() {
+    let (bench, server, bytes) = (Bench::new(), Server::start(), content(SIZE));
+    let partial = bench.store().join("partial");
+    std::fs::create_dir_all(partial.join("client-dead/deep")).expect("made");
+    std::fs::write(partial.join("client-dead/deep/file"), "x").expect("written");
+    std::fs::create_dir(partial.join("client-alive")).expect("made");
+    let alive = std::fs::File::open(partial.join("client-alive")).expect("open");
+    alive.try_lock().expect("free");
+    let beginning = format!("{}.0123456789abcdef", "a".repeat(64));
+    std::fs::write(partial.join(&beginning), "begun").expect("written");
+    std::fs::write(partial.join(format!("{beginning}.4711")), "begun").expect("written");
+    bench.arrives(&source(&bytes, [url(server.put("/f", &bytes, [Does::Serve]))]));
+    let mut left = bench.partials();
+    left.sort();
+    assert_eq!(left, [beginning, "client-alive".to_owned()]);
 }
 
 #[test]

@@ -65,7 +65,11 @@ fn they_are_made_again_when_they_lack_or_are_damaged_and_the_archive_stays() {
 fn what_is_of_the_documents_only_changes_no_key() {
     let fixture = fixture();
     let first = fixture.pack(&["hello"]).expect("packed").remove(0);
-    fixture.change("recipes/base/recipe.yaml", "licence: Zlib", "licence: Zlib\ncpe: [zlib:zlib]\npurl: pkg:github/a/b");
+    fixture.change(
+        "recipes/base/recipe.yaml",
+        "licence: Zlib",
+        "licence: Zlib\ncpe: [zlib:zlib]\npurl: pkg:github/a/b",
+    );
     let again = fixture.pack(&["hello"]).expect("found").remove(0);
     assert_eq!((again.fresh, again.sha256), (false, first.sha256));
     let text = fs_err::read_to_string(&again.documents.spdx).expect("there");

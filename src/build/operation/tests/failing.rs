@@ -87,16 +87,47 @@ fn a_missing_source_is_named_and_nothing_is_built() {
 
 #[test]
 fn a_failure_stops_only_what_depends_on_it() {
-    let fixture = Fixture::new();
+    let fixture = Fixture::new().keep_going();
     fixture.recipe("broken", "", "\n      exit 1");
     fixture.recipe("good", "", STEPS);
     fixture.recipe("needs-both", "needs: [broken, good]\n", STEPS);
-    let error = fixture.build(&["needs-both"]).expect_err("one fails").to_string();
-    assert!(error.starts_with("broken: ") && !error.contains("needs-both"), "{error}");
+    fixture.recipe("needs-good", "needs: [good]\n", STEPS);
+    let error = fixture.build(&["needs-both", "needs-good"]).expect_err("one fails").to_string();
+    assert!(error.starts_with("broken: the step"), "{error}");
+    assert!(error.ends_with("\nnot tried: needs-both (needs broken)"), "{error}");
     let events = fixture.events();
     let skipped = events.iter().find(|event| event.contains("Skipped")).expect("one is skipped");
     assert!(skipped.contains("needs-both") && skipped.contains("broken"), "{skipped}");
-    assert!(!fixture.build(&["good"]).expect("kept")[0].fresh);
+    assert!(fixture.build(&["needs-good"]).expect("kept").iter().all(|one| !one.fresh));
+}
+
+#[test]
+fn without_keep_going_what_runs_is_kept_and_nothing_more_is_begun() {
+    let fixture = Fixture::new();
+    // Two run side by side: the good one ends after the broken one.
+    fixture.recipe("broken", "", "\n      sleep 0.7; exit 1");
+    fixture.recipe("good", "", &format!("\n      sleep 1.5{STEPS}"));
+    fixture.recipe("later", "needs: [good]\n", STEPS);
+    fixture.recipe("needs-broken", "needs: [broken]\n", STEPS);
+    let error = fixture.build(&["later", "needs-broken"]).expect_err("one fails").to_string();
+    assert!(error.contains("not tried: needs-broken (needs broken)"), "{error}");
+    assert!(error.contains("not begun after the failure: later; --keep-going builds them"), "{error}");
+    let built = fixture.build(&["later"]).expect("built");
+    assert_eq!((built[0].fresh, built[1].fresh), (false, true), "what ran was kept");
+}
+
+#[test]
+fn the_log_of_a_failed_build_is_kept_and_says_how_it_ended() {
+    let (fixture, _) = fails("", "\n      echo one; exit 3");
+    let find = || crate::log::find(&fixture.workspace(), fixture.store(), "hello", None).expect("found");
+    let log = find().remove(0);
+    assert_eq!(log.ending, crate::log::Ending::Failed);
+    let text = fs_err::read_to_string(&log.path).expect("there");
+    assert!(text.contains("==== make it\none\n==== end: failed after"), "{text}");
+    fixture.recipe("hello", "", STEPS);
+    fixture.build(&["hello"]).expect("built");
+    let endings: Vec<_> = find().iter().map(|log| log.ending).collect();
+    assert_eq!(endings, [crate::log::Ending::Built, crate::log::Ending::Failed]);
 }
 
 #[test]

@@ -7,14 +7,33 @@ use medic_archive::digest;
 use medic_model::Arch;
 
 use super::*;
+use crate::cache::CacheSettings;
 use crate::fetch::{Access, Mirror, Programs, Proxy};
+use crate::root::Root;
+use crate::sandbox::tests::bench::{remove_image, root_of_busybox};
+use crate::sandbox::{Bubblewrap, Docker, RunnerKind};
 
 /// A workspace and a store of their own, and what was reported.
 pub struct Fixture {
     folder: tempfile::TempDir,
     store: PathBuf,
     mirror: Mirror,
+    keep_going: bool,
+    cache: Option<CacheSettings>,
     events: Mutex<Vec<Event>>,
+    /// The build root of every recipe.
+    root: PathBuf,
+    kind: RunnerKind,
+    runner: Box<dyn Runner>,
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        if self.kind == RunnerKind::Bubblewrap {
+            return;
+        }
+        remove_image(&Root { tree: self.root.clone(), identity: crate::key::digest_of(&self.root) });
+    }
 }
 
 impl Reporter for Fixture {
@@ -28,21 +47,84 @@ impl Fixture {
         let folder = tempfile::tempdir().expect("a folder");
         let store = folder.path().join("store");
         let mirror = Mirror::Directory(folder.path().join("mirror"));
-        let fixture = Self { folder, store, mirror, events: Mutex::default() };
+        let fixture = Self {
+            folder,
+            store,
+            mirror,
+            keep_going: false,
+            cache: None,
+            events: Mutex::default(),
+            root: "/".into(),
+            kind: RunnerKind::Bubblewrap,
+            runner: Box::new(Bubblewrap),
+        };
         fixture.write("workspace/recipes/toolchain/bin/cc", "#!/bin/sh\nexit 1\n");
         fixture.toolchain();
         fixture
     }
 
+    /// A workspace whose steps are run by this runner, on a small root: a static busybox.
+    pub fn on(kind: RunnerKind) -> Self {
+        let mut fixture = Self::new();
+        fixture.root = fixture.folder.path().join("root");
+        root_of_busybox(&fixture.root);
+        fixture.run_by(kind)
+    }
+
+    /// Another workspace for the same runner, with its store there.
+    pub fn again_in(&self, store: &Path) -> Self {
+        Self::on(self.kind).with_store(store)
+    }
+
+    fn run_by(mut self, kind: RunnerKind) -> Self {
+        self.kind = kind;
+        let host = std::env::var("DOCKER_HOST").ok();
+        self.runner = match kind {
+            RunnerKind::Bubblewrap => Box::new(Bubblewrap),
+            RunnerKind::Docker => Box::new(Docker::new(host.as_deref(), &self.store)),
+        };
+        self
+    }
+
+    pub fn runner(&self) -> &dyn Runner {
+        &*self.runner
+    }
+
     /// The same workspace with its store elsewhere.
     pub fn with_store(mut self, store: &Path) -> Self {
         self.store = store.to_owned();
+        let kind = self.kind;
+        self.run_by(kind)
+    }
+
+    /// Puts a source where recipes find it by its digest.
+    pub fn source(&self, bytes: &[u8]) -> Sha256 {
+        let digest = digest::of_bytes(bytes).sha256;
+        let place = self.folder.path().join("mirror").join(digest.to_string());
+        fs_err::write(place, bytes).expect("written");
+        digest
+    }
+
+    pub fn shell(&self, name: &str, step: Option<&str>) -> Result<Shell, BuildError> {
+        let name = name.parse().expect("a name");
+        shell::open_shell_on(&self.machine(), &self.settings(), &name, step, self)
+    }
+
+    /// A failure is to stop only what depends on it.
+    pub fn keep_going(mut self) -> Self {
+        self.keep_going = true;
         self
     }
 
     /// The same workspace with another mirror, and no other.
     pub fn with_mirror(mut self, mirror: Mirror) -> Self {
         self.mirror = mirror;
+        self
+    }
+
+    /// The same workspace with a cache of results.
+    pub fn with_cache(mut self, cache: CacheSettings) -> Self {
+        self.cache = Some(cache);
         self
     }
 
@@ -97,7 +179,14 @@ impl Fixture {
 
     /// A package of the component of the same name.
     pub fn package(&self, name: &str) {
-        let text = format!("name: {name}\nsummary: x\ncomponents: [{name}]\n");
+        let recipe = fs_err::read_to_string(self.workspace().join(format!("recipes/{name}/recipe.yaml")));
+        let has_licence = recipe.is_ok_and(|recipe| recipe.contains("licence_files:"));
+        let exceptions = if has_licence {
+            ""
+        } else {
+            "exceptions: [{check: licence-missing, reason: the component of a test}]\n"
+        };
+        let text = format!("name: {name}\nsummary: x\ncomponents: [{name}]\n{exceptions}");
         self.write(&format!("packages/{name}/package.yaml"), &text);
     }
 
@@ -139,17 +228,24 @@ impl Fixture {
         &self.store
     }
 
-    fn machine(&self) -> Machine<'static> {
-        Machine { runner: &Bubblewrap, root: Some("/".into()) }
+    /// Unless its cache is on the web: nothing else here is.
+    fn is_offline(&self) -> bool {
+        !self.cache.as_ref().is_some_and(|cache| matches!(cache.place, Mirror::Url(_)))
     }
 
-    fn settings(&self) -> Settings {
+    pub fn machine(&self) -> Machine<'_> {
+        Machine { runner: &*self.runner, root: Some(self.root.clone()) }
+    }
+
+    pub fn settings(&self) -> Settings {
         Settings {
             workspace: self.workspace(),
             store: self.store.clone(),
             arch: Arch::host().expect("one of ours"),
             jobs: 2,
-            offline: true,
+            memory: 4 << 30,
+            keep_going: self.keep_going,
+            offline: self.is_offline(),
             access: Access {
                 workspace: self.workspace(),
                 mirrors: vec![self.mirror.clone()],
@@ -157,11 +253,16 @@ impl Fixture {
                 cargo_home: None,
                 proxy: Proxy::None,
                 programs: Programs::default(),
-                offline: true,
+                offline: self.is_offline(),
                 user_agent: "test".to_owned(),
             },
             revision: None,
+            runner: self.kind,
+            docker_host: None,
+            cache: self.cache.clone(),
             command_line: "the test".to_owned(),
+            cancel: crate::Cancel::new(),
+            started: std::time::SystemTime::now(),
         }
     }
 }

@@ -1,12 +1,20 @@
 //! Real builds of small recipes: in the real sandbox, with this machine's own programs as the build root and a compiler that
 //! is none.
 
+mod caching;
+mod checked;
+mod collecting;
+mod damage;
 mod documents;
 mod failing;
 mod fixture;
+mod hostile;
 mod mirror;
 mod reasons;
 mod sharing;
+mod shells;
+mod sources;
+mod timing;
 
 use super::*;
 use fixture::Fixture;
@@ -58,7 +66,8 @@ fn every_need_is_seen_and_none_can_be_changed() {
       mkdir -p $DESTDIR$PREFIX
       cat seen /build/files/note > $DESTDIR$PREFIX/seen
       echo $PREFIX $ARCH $VERSION $SOURCE_DATE_EPOCH $JOBS $HOME $TZ $LC_ALL $PWD $EXTRA >> $DESTDIR$PREFIX/seen";
-    let more = "needs: [middle]\nfiles: [note]\nenvironment: {EXTRA: '$(id) \"x\"'}\n";
+    let more = "needs: [middle]\nfiles: [note]\nenvironment: {EXTRA: '$(id) \"x\"'}\n\
+                exceptions: [{check: build-path, path: seen, reason: it is what is tested}]\n";
     fixture.recipe("top", more, steps);
     fixture.write("recipes/top/note", "a note\n");
     let built = fixture.build(&["top"]).expect("built");

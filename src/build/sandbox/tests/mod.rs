@@ -1,0 +1,4 @@
+//! Both runners under the same tests.
+
+pub mod bench;
+mod contract;
