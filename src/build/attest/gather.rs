@@ -11,8 +11,7 @@ use medic_model::roots::ToolchainLibrary;
 use sha1::{Digest as _, Sha1};
 use toml::Table;
 
-use super::cargo::{Uses, members, uses};
-use super::crate_file::CrateFile;
+use super::cargo::{CrateFile, Uses, members, uses};
 use super::elf;
 use super::facts::{ComponentFact, CrateFact, FileFact};
 use super::identify::debian_package;

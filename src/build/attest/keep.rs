@@ -117,7 +117,7 @@ fn basis(source: &Source<'_>, archived: &Archived<'_>, evidence: &Evidence<'_>) 
     #[derive(Serialize)]
     struct Basis<'a> {
         format: u32,
-        tool: &'a str,
+        tool: (&'a str, &'a str),
         archive: Sha256,
         manifest: &'a Manifest,
         toolchain: (&'a Toolchain, Sha256),
@@ -127,7 +127,7 @@ fn basis(source: &Source<'_>, archived: &Archived<'_>, evidence: &Evidence<'_>) 
     let key = |recipe: &Recipe| evidence.made.get(&recipe.name).map(|made| made.record.key);
     digest_of(&Basis {
         format: FORMAT,
-        tool: super::TOOL,
+        tool: (super::TOOL, super::HOME),
         archive: archived.sha256,
         manifest: archived.manifest,
         toolchain: (&evidence.toolchain.definition, evidence.toolchain.identity),

@@ -6,7 +6,6 @@
 //! is a function of values ([`facts`]); reading those is apart ([`gather`](self)).
 
 mod cargo;
-mod crate_file;
 mod elf;
 mod facts;
 mod gather;

@@ -4,9 +4,9 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use flate2::read::GzDecoder;
-use toml::{Table, Value};
+use toml::Table;
 
-use super::licence::Licence;
+use crate::attest::licence::Licence;
 
 /// The largest file of a crate that is read.
 const MAX_FILE: u64 = 4 << 20;
@@ -122,13 +122,6 @@ impl CrateFile {
     }
 }
 
-/// Whether the package of a manifest runs in the compiler.
-pub fn is_macro(manifest: &Table) -> bool {
-    let library = manifest.get("lib");
-    let key = |name| library.and_then(|library| library.get(name)).and_then(Value::as_bool);
-    key("proc-macro").or_else(|| key("proc_macro")).unwrap_or(false)
-}
-
 fn commit(text: &str) -> Option<(String, String)> {
     let value: serde_json::Value = serde_json::from_str(text).ok()?;
     let commit = value["git"]["sha1"].as_str().filter(|text| text.chars().all(|c| c.is_ascii_hexdigit()))?;
@@ -163,12 +156,11 @@ mod tests {
     fn a_crate_says_where_it_comes_from() {
         let commit = "0123456789012345678901234567890123456789";
         let info = format!("{{\"git\": {{\"sha1\": \"{commit}\"}}, \"path_in_vcs\": \"crates/x\"}}");
-        let manifest = "[package]\nname = \"x\"\nversion = \"1.0.0\"\nlicense = \"MIT/Apache-2.0\"\nrepository = \"https://example.org/x/\"\n[lib]\nproc-macro = true\n";
+        let manifest = "[package]\nname = \"x\"\nversion = \"1.0.0\"\nlicense = \"MIT/Apache-2.0\"\nrepository = \"https://example.org/x/\"\n";
         let found = krate(&[(COMMIT, &info), ("Cargo.toml", manifest)]);
         assert_eq!(found.licence("x").expression, "MIT OR Apache-2.0");
         assert_eq!(found.download(), Some(format!("git+https://example.org/x@{commit}#crates/x")));
         assert_eq!(found.homepage().as_deref(), Some("https://example.org/x/"));
-        assert!(is_macro(&found.manifest));
     }
 
     #[test]
@@ -176,7 +168,7 @@ mod tests {
         let own = "[package]\nname = \"x\"\nversion = \"1.0.0\"\nlicense-file = \"LICENSE\"\n";
         let found = krate(&[("Cargo.toml", own), ("LICENSE", "do as you like")]);
         assert_eq!(found.licence("x").references["LicenseRef-x"], "do as you like");
-        assert_eq!((found.download(), found.homepage(), is_macro(&found.manifest)), (None, None, false));
+        assert_eq!((found.download(), found.homepage()), (None, None));
         let found = krate(&[("Cargo.toml", "[package]\nname = \"x\"\nversion = \"1.0.0\"\n")]);
         assert_eq!(found.licence("x"), Licence::unknown());
     }
