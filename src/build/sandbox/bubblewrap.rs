@@ -25,6 +25,9 @@ exec </dev/console >/dev/console 2>&1
 exit $?
 "#;
 
+/// What a program of the machine needs to run. Not all of it: what others mount and unmount meanwhile is in the way.
+const TRIAL: [&str; 5] = ["/usr", "/bin", "/lib", "/lib64", "/nix"];
+
 /// Runs plans with the machine's `bwrap`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Bubblewrap;
@@ -52,7 +55,9 @@ impl Runner for Bubblewrap {
     /// `bwrap` is there and this user may make namespaces. What a killed builder ran ended with it.
     fn ready(&self) -> Result<(), BuildError> {
         let output = Command::new("bwrap")
-            .args(["--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "--", "/bin/true"])
+            .args(["--unshare-all", "--unshare-user"])
+            .args(TRIAL.iter().flat_map(|folder| ["--ro-bind-try", folder, folder]))
+            .args(["--", "/bin/true"])
             .stdin(Stdio::null())
             .output();
         let output = output.map_err(missing)?;

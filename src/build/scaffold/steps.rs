@@ -45,7 +45,7 @@ fn install(found: &Found) -> String {
 
 fn configure(before: &str, command: &str, found: &Found, kind: Kind) -> String {
     let tools = match kind {
-        Kind::Autoreconf => "[make, sed, awk, find, autoreconf]",
+        Kind::Autoreconf => "[make, sed, awk, find, autoreconf]\nroot: autotools",
         _ => "[make, sed, awk, find]",
     };
     let autoconf = kind != Kind::Configure;

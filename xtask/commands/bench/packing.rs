@@ -57,7 +57,7 @@ pub fn rows(context: &Context, quick: bool) -> Result<Vec<Row>, Failure> {
         ours.push(run(Command::new(&program).args(part))?);
         sizes.push(packed(&store.join("packages"))?);
         theirs.push(pipe(
-            tar(&tree),
+            &mut tar(&tree),
             Command::new("zstd").args(["-19", &format!("-T{jobs}"), "-q", "-f", "-o"]).arg(&archive),
         )?);
     }
@@ -77,13 +77,11 @@ pub fn rows(context: &Context, quick: bool) -> Result<Vec<Row>, Failure> {
     ])
 }
 
-fn tar(tree: &Path) -> &mut Command {
-    // Leaked: a few words, once a run.
-    let command = Box::leak(Box::new(Command::new("tar")));
+fn tar(tree: &Path) -> Command {
+    let mut command = Command::new("tar");
+    command.args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "-C"]);
+    command.arg(tree).args(["-cf", "-", "."]);
     command
-        .args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "-C"])
-        .arg(tree)
-        .args(["-cf", "-", "."])
 }
 
 /// The size of the archive below a store's packages.

@@ -44,7 +44,8 @@ fn dependency(root: Option<&Table>, key: &str, value: &Value, to_build: bool) ->
     // The workspace decides on the default features; a member may only ask for more.
     let decides = shared.unwrap_or(value);
     let default = flag(decides, "default-features").or_else(|| flag(decides, "default_features"));
-    let mut features: Vec<String> = [Some(value), shared].into_iter().flatten().flat_map(features_of).collect();
+    let mut features: Vec<String> =
+        [Some(value), shared].into_iter().flatten().flat_map(features_of).collect();
     if default.unwrap_or(true) || (inherited && flag(value, "default-features") == Some(true)) {
         features.push("default".to_owned());
     }

@@ -201,7 +201,10 @@ mod tests {
             ("derive", "[lib]\nproc-macro = true\n[dependencies]\nsyn = \"1\"\nboth = \"1\"\n"),
             ("syn", ""),
             ("both", ""),
-            ("cc", "[dependencies]\nonly-build = \"1\"\n[target.'cfg(windows)'.dependencies]\nwinapi = \"1\"\n"),
+            (
+                "cc",
+                "[dependencies]\nonly-build = \"1\"\n[target.'cfg(windows)'.dependencies]\nwinapi = \"1\"\n",
+            ),
             ("only-build", ""),
             ("renamed-real", ""),
             ("winapi", ""),
@@ -229,10 +232,16 @@ mod tests {
             ("miniz", ""),
             ("bzip2", ""),
             ("zstd", ""),
-            ("serde", "[features]\nderive = [\"dep:make\"]\n[dependencies]\nmake = {version = \"1\", optional = true}\n"),
+            (
+                "serde",
+                "[features]\nderive = [\"dep:make\"]\n[dependencies]\nmake = {version = \"1\", optional = true}\n",
+            ),
             ("make", "[lib]\nproc-macro = true\n"),
             // What the machine asks of a crate is not asked of the target's.
-            ("plain", "[features]\nextra = [\"dep:unused\"]\n[dependencies]\nunused = {version = \"1\", optional = true}\n"),
+            (
+                "plain",
+                "[features]\nextra = [\"dep:unused\"]\n[dependencies]\nunused = {version = \"1\", optional = true}\n",
+            ),
             ("unused", ""),
             ("host", "[dependencies]\nplain = {version = \"1\", features = [\"extra\"]}\n"),
         ]);

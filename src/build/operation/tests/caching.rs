@@ -14,6 +14,8 @@ struct Filled {
     folder: tempfile::TempDir,
     key: SigningKey,
     built: Vec<BuiltComponent>,
+    /// Has the store that `built` stands in.
+    _builder: Fixture,
 }
 
 fn workspace() -> Fixture {
@@ -37,7 +39,7 @@ fn filled() -> Filled {
     assert!(pushed.iter().all(|one| one.result.is_some_and(|result| result.fresh)), "{pushed:?}");
     let again = fill(&key, folder.path(), &fixture);
     assert!(again.iter().all(|one| one.result.is_some_and(|result| !result.fresh)), "{again:?}");
-    Filled { folder, key, built }
+    Filled { folder, key, built, _builder: fixture }
 }
 
 impl Filled {
