@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use medic_build::sandbox::RunnerKind;
 use medic_model::{Arch, ComponentName, ImageName, PackageName};
 
 /// Builds Medic OS: from recipes to packages to container images.
@@ -74,6 +75,9 @@ pub struct BuildOptions {
     /// Ask the network for nothing; what is missing is named at once
     #[arg(long)]
     pub offline: bool,
+    /// What build steps run in: bubblewrap or docker; both give the same bytes
+    #[arg(long, default_value_t)]
+    pub runner: RunnerKind,
 }
 
 /// `build-image`.

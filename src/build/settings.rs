@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use medic_model::Arch;
 
 use crate::fetch::Access;
+use crate::sandbox::RunnerKind;
 
 /// What a build is told from outside: the library reads no environment itself.
 #[derive(Debug, Clone)]
@@ -21,6 +22,10 @@ pub struct Settings {
     pub offline: bool,
     /// Where sources may be had.
     pub access: Access,
+    /// What runs build steps.
+    pub runner: RunnerKind,
+    /// The Docker daemon's address, for [`RunnerKind::Docker`]; none is its usual socket.
+    pub docker_host: Option<String>,
     /// How this program was called, for another builder that must wait.
     pub command_line: String,
 }

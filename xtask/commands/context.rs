@@ -51,6 +51,8 @@ impl Context {
             jobs,
             offline: options.offline,
             access: access(&environment, options.offline)?,
+            runner: options.runner,
+            docker_host: environment.docker_host.clone(),
             command_line: command_line(),
         };
         let jobs = u32::try_from(jobs).ok().and_then(NonZero::new).unwrap_or(NonZero::<u32>::MIN);

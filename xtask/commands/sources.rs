@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use medic_build::sandbox::RunnerKind;
 use medic_model::ByteSize;
 use serde_json::json;
 
@@ -13,7 +14,7 @@ use crate::failure::Failure;
 const FORMAT: u32 = 1;
 
 fn options(offline: bool) -> BuildOptions {
-    BuildOptions { arch: None, jobs: None, offline }
+    BuildOptions { arch: None, jobs: None, offline, runner: RunnerKind::default() }
 }
 
 /// Carries `fetch` out.

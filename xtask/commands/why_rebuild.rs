@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use medic_build::sandbox::RunnerKind;
 use medic_build::why::Change;
 use medic_build::{Reason, Rebuild};
 use serde_json::json;
@@ -15,7 +16,12 @@ const FORMAT: u32 = 1;
 
 /// Carries the command out.
 pub fn why_rebuild(arguments: &WhyRebuild) -> Result<(), Failure> {
-    let context = Context::new(&BuildOptions { arch: arguments.arch, jobs: None, offline: false })?;
+    let context = Context::new(&BuildOptions {
+        arch: arguments.arch,
+        jobs: None,
+        offline: false,
+        runner: RunnerKind::default(),
+    })?;
     let mut all = context.why_rebuild(&arguments.components)?;
     all.retain(|one| arguments.needs || arguments.components.contains(&one.name));
     let mut out = std::io::stdout();

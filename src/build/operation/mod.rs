@@ -17,7 +17,7 @@ use crate::error::{BuildError, ComponentFailure, FailureCause};
 use crate::graph::Graph;
 use crate::package::BuiltPackage;
 use crate::report::{Event, Progress, Reporter};
-use crate::sandbox::{Bubblewrap, Runner};
+use crate::sandbox::{self, Runner};
 use crate::schedule;
 use crate::settings::Settings;
 use crate::store::ComponentRecord;
@@ -58,7 +58,12 @@ pub(crate) struct Machine<'a> {
     pub root: Option<PathBuf>,
 }
 
-const OWN: Machine<'static> = Machine { runner: &Bubblewrap, root: None };
+impl<'a> Machine<'a> {
+    /// The machine's own build roots, and this runner.
+    pub fn own(runner: &'a dyn Runner) -> Self {
+        Self { runner, root: None }
+    }
+}
 
 /// Builds packages, and all components that they take; what is in the store already is not built again. In the order of
 /// `names`.
@@ -70,7 +75,7 @@ pub fn build_packages(
     names: &[PackageName],
     reporter: &dyn Reporter,
 ) -> Result<Vec<BuiltPackage>, BuildError> {
-    build_packages_on(&OWN, settings, names, reporter)
+    build_packages_on(&Machine::own(&*sandbox::runner(settings)?), settings, names, reporter)
 }
 
 pub(crate) fn build_packages_on(
@@ -95,7 +100,7 @@ pub fn build_components(
     names: &[ComponentName],
     reporter: &dyn Reporter,
 ) -> Result<Vec<BuiltComponent>, BuildError> {
-    build_components_on(&OWN, settings, names, reporter)
+    build_components_on(&Machine::own(&*sandbox::runner(settings)?), settings, names, reporter)
 }
 
 pub(crate) fn build_components_on(

@@ -6,10 +6,11 @@ use std::time::SystemTime;
 use medic_model::{ComponentName, Sha256, Version};
 
 use super::context::Context;
-use super::{Machine, OWN, stored};
+use super::{Machine, stored};
 use crate::error::BuildError;
 use crate::graph::Graph;
 use crate::report::Reporter;
+use crate::sandbox::Bubblewrap;
 use crate::settings::Settings;
 use crate::store::ComponentRecord;
 use crate::why::{Change, changes};
@@ -66,7 +67,7 @@ pub fn why_rebuild(
     names: &[ComponentName],
     reporter: &dyn Reporter,
 ) -> Result<Vec<Rebuild>, BuildError> {
-    why_rebuild_on(&OWN, settings, names, reporter)
+    why_rebuild_on(&Machine::own(&Bubblewrap), settings, names, reporter)
 }
 
 pub(super) fn why_rebuild_on(

@@ -16,6 +16,7 @@
 mod bubblewrap;
 mod cgroup;
 pub mod environment;
+mod kind;
 mod shell;
 mod wait;
 
@@ -26,8 +27,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use bubblewrap::Bubblewrap;
+pub use kind::{NotARunner, RunnerKind};
 
 use crate::error::BuildError;
+use crate::settings::Settings;
 
 /// What of a build root is visible: nothing that belongs to a machine rather than to its programs.
 pub const ROOT_FOLDERS: [&str; 8] = ["bin", "etc", "lib", "lib32", "lib64", "libx32", "sbin", "usr"];
@@ -143,4 +146,18 @@ pub trait Runner: Sync + fmt::Debug {
 
     /// One line that says what keeps programs apart from the machine.
     fn isolation(&self) -> String;
+}
+
+/// The runner that these settings ask for. Nothing is asked of it yet.
+///
+/// # Errors
+/// There is no such runner on this machine.
+pub fn runner(settings: &Settings) -> Result<Box<dyn Runner>, BuildError> {
+    match settings.runner {
+        RunnerKind::Bubblewrap => Ok(Box::new(Bubblewrap)),
+        RunnerKind::Docker => Err(BuildError::Environment {
+            what: "choosing a runner".to_owned(),
+            message: "this builder cannot run steps by Docker yet: use --runner bubblewrap".to_owned(),
+        }),
+    }
 }

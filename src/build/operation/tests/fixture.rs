@@ -8,6 +8,7 @@ use medic_model::Arch;
 
 use super::*;
 use crate::fetch::{Access, Mirror, Programs, Proxy};
+use crate::sandbox::{Bubblewrap, RunnerKind};
 
 /// A workspace and a store of their own, and what was reported.
 pub struct Fixture {
@@ -160,6 +161,8 @@ impl Fixture {
                 offline: true,
                 user_agent: "test".to_owned(),
             },
+            runner: RunnerKind::default(),
+            docker_host: None,
             command_line: "the test".to_owned(),
         }
     }
