@@ -12,6 +12,7 @@
 //! | [`package`] | components, scripts and settings as an archive |
 //! | [`store`] | where all of it is kept |
 //! | [`why`] | what differs between two builds' inputs |
+//! | [`reproduce`] | the same built twice under different conditions, and compared |
 //! | [`operation`] | all of it, in one call |
 //!
 //! On disk it owns the store, a folder that the caller names and that may be deleted at any time:
@@ -43,6 +44,7 @@ mod log;
 pub mod operation;
 pub mod package;
 pub mod report;
+pub mod reproduce;
 pub mod root;
 pub mod sandbox;
 pub mod schedule;

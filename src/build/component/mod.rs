@@ -16,7 +16,7 @@ use crate::key::KeyInputs;
 use crate::log::Log;
 use crate::report::{Event, Progress, Reporter};
 use crate::root::Root;
-use crate::sandbox::Runner;
+use crate::sandbox::{Conditions, Runner};
 use crate::store::{ComponentRecord, FORMAT, Store, StoreError, make_folder};
 use crate::toolchain::Toolchain;
 
@@ -41,6 +41,8 @@ pub struct Build<'a> {
     pub toolchain: &'a Toolchain,
     /// How many programs a step may run at once.
     pub jobs: usize,
+    /// What the steps can find out and must not let into the result.
+    pub conditions: &'a Conditions,
     /// Whether the test is run.
     pub test: bool,
 }

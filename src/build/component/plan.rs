@@ -85,6 +85,7 @@ pub fn sandbox(build: &Build<'_>, bench: &Bench, number: usize, step: &Step) -> 
     }
     let mut environment = build.inputs.environment.clone();
     environment.insert("JOBS".to_owned(), build.jobs.to_string());
+    build.conditions.change(&mut environment);
     let shell = ["/bin/sh".to_owned(), "-eu".to_owned(), format!("/steps/{}", step.file_name(number))];
     SandboxPlan {
         root: build.root.tree.clone(),
@@ -93,6 +94,7 @@ pub fn sandbox(build: &Build<'_>, bench: &Bench, number: usize, step: &Step) -> 
         folder: "/build/src".to_owned(),
         arguments: shell.into_iter().chain(step.arguments.clone()).collect(),
         limits: Limits::default(),
+        conditions: build.conditions.clone(),
     }
 }
 
@@ -101,6 +103,7 @@ mod tests {
     use super::*;
     use crate::key::tests::inputs;
     use crate::root::Root;
+    use crate::sandbox::Conditions;
     use crate::toolchain::Toolchain;
     use medic_model::recipe::Recipe;
     use medic_model::{ComponentName, Sha256};
@@ -135,6 +138,7 @@ test: bin/nginx -V
             root: &root,
             toolchain: &toolchain,
             jobs: 3,
+            conditions: &Conditions::default(),
             test,
         })
     }

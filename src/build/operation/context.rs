@@ -14,6 +14,7 @@ use crate::fetch;
 use crate::graph::Graph;
 use crate::report::{Event, Progress, Reporter};
 use crate::root::{Mirrors, Root, root};
+use crate::sandbox::Conditions;
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::toolchain::ToolchainPlan;
@@ -27,6 +28,7 @@ pub(super) struct Context<'a> {
     pub graph: Graph,
     pub store: Store,
     pub toolchain: ToolchainPlan,
+    pub conditions: Conditions,
     pub sources: BTreeMap<ComponentName, Vec<ResolvedSource>>,
     roots: BTreeMap<String, Root>,
 }
@@ -43,7 +45,8 @@ impl<'a> Context<'a> {
         let store = Store::open(&settings.store, &settings.command_line, reporter)?;
         let sources = sources(&graph, settings)?;
         let roots = roots(machine, settings, &definitions, &graph, &store, reporter)?;
-        Ok(Self { machine, settings, reporter, definitions, graph, store, toolchain, sources, roots })
+        let conditions = machine.conditions.clone().unwrap_or_default();
+        Ok(Self { machine, settings, reporter, definitions, graph, store, toolchain, conditions, sources, roots })
     }
 
     /// The build root of a component of the graph.
@@ -95,6 +98,7 @@ impl<'a> Context<'a> {
             action_key: done.record.key,
             tree: self.store.layout().tree(&done.record.tree),
             digest: done.record.tree,
+            needs: done.record.inputs.needs.keys().cloned().collect(),
             fresh: done.fresh,
         }
     }

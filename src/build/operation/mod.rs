@@ -17,7 +17,7 @@ use crate::error::{BuildError, ComponentFailure, FailureCause};
 use crate::graph::Graph;
 use crate::package::BuiltPackage;
 use crate::report::{Event, Progress, Reporter};
-use crate::sandbox::{self, Runner};
+use crate::sandbox::{self, Conditions, Runner};
 use crate::schedule;
 use crate::settings::Settings;
 use crate::store::ComponentRecord;
@@ -44,6 +44,8 @@ pub struct BuiltComponent {
     pub tree: PathBuf,
     /// The digest of its tree.
     pub digest: Sha256,
+    /// What it needs, directly and indirectly.
+    pub needs: Vec<ComponentName>,
     /// Whether it was built now; else it was in the store.
     pub fresh: bool,
 }
@@ -56,12 +58,14 @@ pub(crate) struct Machine<'a> {
     pub runner: &'a dyn Runner,
     /// A folder that is the root of every recipe, in place of those of `recipes/build-roots.yaml`.
     pub root: Option<PathBuf>,
+    /// What sandboxes are like, where not as ever.
+    pub conditions: Option<Conditions>,
 }
 
 impl<'a> Machine<'a> {
     /// The machine's own build roots, and this runner.
     pub fn own(runner: &'a dyn Runner) -> Self {
-        Self { runner, root: None }
+        Self { runner, root: None, conditions: None }
     }
 }
 
@@ -84,10 +88,28 @@ pub(crate) fn build_packages_on(
     names: &[PackageName],
     reporter: &dyn Reporter,
 ) -> Result<Vec<BuiltPackage>, BuildError> {
+    Ok(build_whole_on(machine, settings, names, reporter)?.packages)
+}
+
+/// Packages with all components that they are made of, each after what it needs.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    pub components: Vec<BuiltComponent>,
+    pub packages: Vec<BuiltPackage>,
+}
+
+pub(crate) fn build_whole_on(
+    machine: &Machine<'_>,
+    settings: &Settings,
+    names: &[PackageName],
+    reporter: &dyn Reporter,
+) -> Result<Whole, BuildError> {
     let wanted = packages::wanted(settings, names)?;
     let context = Context::new(machine, settings, packages::graph(settings, &wanted)?, reporter)?;
-    let components = components(&context)?;
-    packages::pack_all(&context, &wanted, &components)
+    let results = components(&context)?;
+    let packages = packages::pack_all(&context, &wanted, &results)?;
+    let components = context.graph.order().iter().map(|name| context.built(&results[name])).collect();
+    Ok(Whole { components, packages })
 }
 
 /// Builds components and all that they need; what is in the store already is not built again. Gives all of them, each after
@@ -220,6 +242,7 @@ fn component(
         root: context.root(name),
         toolchain,
         jobs: context.settings.jobs.max(1),
+        conditions: &context.conditions,
     };
     let result = build.run(&context.store, context.machine.runner, context.reporter);
     context.report(name, if result.is_ok() { Progress::Finished } else { Progress::Failed });

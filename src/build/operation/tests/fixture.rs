@@ -141,10 +141,10 @@ impl Fixture {
     }
 
     fn machine(&self) -> Machine<'static> {
-        Machine { runner: &Bubblewrap, root: Some("/".into()) }
+        Machine { runner: &Bubblewrap, root: Some("/".into()), conditions: None }
     }
 
-    fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         Settings {
             workspace: self.workspace(),
             store: self.store.clone(),

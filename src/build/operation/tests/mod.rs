@@ -6,6 +6,7 @@ mod fixture;
 mod mirror;
 mod reasons;
 mod sharing;
+mod twice;
 
 use super::*;
 use fixture::Fixture;

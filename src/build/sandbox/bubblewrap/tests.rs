@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::sandbox::{Limits, Mount};
+use crate::sandbox::{Conditions, Limits, Mount};
 
 fn plan(folder: &Path, script: &str) -> SandboxPlan {
     SandboxPlan {
@@ -18,6 +18,7 @@ fn plan(folder: &Path, script: &str) -> SandboxPlan {
         folder: "/build".to_owned(),
         arguments: ["/bin/sh", "-eu", "-c", script].map(str::to_owned).to_vec(),
         limits: Limits::default(),
+        conditions: Conditions::default(),
     }
 }
 
@@ -136,4 +137,17 @@ fn assert_gone(mark: &str) {
         assert!(Instant::now() < end, "the process with {mark} still runs");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn conditions_are_those_of_the_plan() {
+    let other = |plan: &mut SandboxPlan| {
+        plan.conditions.host_name = "elsewhere".to_owned();
+        plan.conditions.umask = 0o077;
+        plan.conditions.processors = Some(1);
+    };
+    let script = "cat /proc/sys/kernel/hostname; umask; nproc";
+    assert_eq!(run(other, script), (Ending::Status(0), "elsewhere\n0077\n1\n".to_owned()));
+    let (_, usual) = run(|_| (), script);
+    assert!(usual.starts_with("build\n0022\n"), "{usual}");
 }
