@@ -31,6 +31,12 @@ pub enum Command {
     /// Say what the next build would build again, and which input is not what it was
     #[command(after_help = WHY_REBUILD_EXAMPLES)]
     WhyRebuild(WhyRebuild),
+    /// Build something twice under different conditions, and name every difference
+    #[command(after_help = crate::commands::reproduce::EXAMPLES)]
+    Reproduce(crate::commands::reproduce::Reproduce),
+    /// Compare packages with the digests that packages/golden.yaml keeps of them, or record these anew
+    #[command(after_help = crate::commands::golden::EXAMPLES)]
+    Golden(crate::commands::golden::Golden),
     /// Start an image, building it first if need be; follow its log; stop it on Ctrl-C
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),

@@ -2,6 +2,8 @@
 
 pub mod build_image;
 pub mod build_package;
+pub mod golden;
+pub mod reproduce;
 pub mod run;
 pub mod sources;
 pub mod store;

@@ -39,6 +39,9 @@ pub enum Failure {
     /// The container ended with this code.
     #[error("the container ended with exit code {0}")]
     Container(i32),
+    /// Bytes are not those that they should be.
+    #[error("{0}")]
+    Different(String),
     /// The result could not be written to standard output.
     #[error("standard output cannot be written: {0}")]
     Output(#[from] std::io::Error),
@@ -62,6 +65,7 @@ impl Failure {
             Self::Run(_) => 1,
             Self::Docker(_) | Self::NoDaemon(_) => 7,
             Self::Usage(_) => 2,
+            Self::Different(_) => 10,
             Self::Container(code) => u8::try_from(*code).unwrap_or(1),
             Self::Environment(_) | Self::Output(_) => 1,
         }
@@ -156,7 +160,11 @@ mod tests {
     #[test]
     fn exit_codes_are_documented() {
         let documented = include_str!("../docs/exit-codes.md");
-        for failure in [Failure::Usage(String::new()), Failure::Environment(EnvironmentError::NoStore)] {
+        for failure in [
+            Failure::Usage(String::new()),
+            Failure::Different(String::new()),
+            Failure::Environment(EnvironmentError::NoStore),
+        ] {
             assert!(documented.contains(&format!("| {} |", failure.exit_code())));
         }
     }

@@ -21,6 +21,8 @@ fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Fetch(arguments) => commands::sources::fetch(&arguments),
         Command::Vendor(arguments) => commands::sources::vendor(&arguments),
         Command::WhyRebuild(arguments) => commands::why_rebuild::why_rebuild(&arguments),
+        Command::Reproduce(arguments) => commands::reproduce::reproduce(&arguments),
+        Command::Golden(arguments) => commands::golden::golden(&arguments),
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Store(command) => commands::store::store(&command),
         Command::Forward(_) => unreachable!("it is carried out before signals are looked after"),

@@ -56,7 +56,7 @@ pub mod why;
 pub use error::{BuildError, ErrorKind};
 pub use operation::{
     BuiltComponent, Fetched, Reason, Rebuild, Vendored, build_components, build_packages, fetch_sources,
-    vendor, why_rebuild,
+    golden_entries, golden_file, vendor, why_rebuild, write_golden,
 };
 pub use package::BuiltPackage;
 pub use report::{Event, Reporter};

@@ -1,8 +1,10 @@
 //! `build-image`: from recipes to an image, to every place that was asked for.
 
 use std::io::Write;
+use std::num::NonZero;
 use std::path::PathBuf;
 
+use medic_build::{BuiltPackage, Settings};
 use medic_image::docker::Absent;
 use medic_image::{AssembleSettings, Compression, Connection, Docker, Image, PackageArchive, assemble};
 use medic_model::ImageName;
@@ -44,11 +46,7 @@ pub fn build(context: &Context, name: &ImageName) -> Result<BuiltImage, Failure>
     let definition = context.image(name)?;
     let packages = context.packages(&definition.packages)?;
     let built = packages.iter().any(|package| package.fresh);
-    let archives: Vec<_> = packages
-        .iter()
-        .map(|package| PackageArchive { path: package.archive.clone(), sha256: package.sha256 })
-        .collect();
-    let image = assembled(context, &definition, &archives)?;
+    let image = assembled(context, &definition, &packages, context.settings())?;
     let archive =
         context.environment.workspace.join(format!("target/images/{name}-{}.oci.tar", context.arch));
     let written = image.write_archive(&archive)?;
@@ -56,22 +54,29 @@ pub fn build(context: &Context, name: &ImageName) -> Result<BuiltImage, Failure>
     Ok(BuiltImage { image, archive, fresh })
 }
 
-fn assembled(
+/// The image of these packages, made in the store of these settings.
+pub fn assembled(
     context: &Context,
     definition: &ImageDefinition,
-    archives: &[PackageArchive],
+    packages: &[BuiltPackage],
+    settings: &Settings,
 ) -> Result<Image, Failure> {
+    let archives: Vec<_> = packages
+        .iter()
+        .map(|package| PackageArchive { path: package.archive.clone(), sha256: package.sha256 })
+        .collect();
+    let jobs = u32::try_from(settings.jobs).ok().and_then(NonZero::new).unwrap_or(NonZero::<u32>::MIN);
     let revision = Revision::of(&context.environment.workspace);
     let settings = AssembleSettings {
-        store: context.environment.store.clone(),
-        arch: context.arch,
+        store: settings.store.clone(),
+        arch: settings.arch,
         compression: Compression::Gzip,
         created: revision.committed.unwrap_or(0),
         revision: revision.commit,
         source: Some(revision.source),
-        jobs: context.jobs,
+        jobs,
     };
-    Ok(assemble(definition, archives, &settings, &ImageProgress(&*context.screen))?)
+    Ok(assemble(definition, &archives, &settings, &ImageProgress(&*context.screen))?)
 }
 
 /// What came of giving the image to Docker.

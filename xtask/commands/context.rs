@@ -5,10 +5,13 @@ use std::path::Path;
 
 use medic_build::definitions::Definitions;
 use medic_build::fetch::{self, Access, Mirror};
+use medic_build::reproduce::{self, ReproducePlan, Reproduced, Scratch};
+use medic_build::sandbox::RunnerKind;
 use medic_build::{
     BuildError, BuiltPackage, Fetched, Rebuild, Settings, Vendored, build_packages, fetch_sources, vendor,
     why_rebuild,
 };
+use medic_model::golden::GoldenEntry;
 use medic_model::image::ImageDefinition;
 use medic_model::{Arch, ComponentName, ImageName, PackageName};
 
@@ -82,6 +85,35 @@ impl Context {
     /// Copies them to a folder as well.
     pub fn vendor(&self, names: &[ComponentName], folder: &Path) -> Result<Vec<Vendored>, Failure> {
         Ok(vendor(&self.settings, names, folder, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// What every build of this command is told.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Under which conditions a second build would be made in `scratch`; by the same runner, unless another is named.
+    pub fn reproduce_plan(
+        &self,
+        runner: Option<RunnerKind>,
+        scratch: &Scratch,
+    ) -> Result<ReproducePlan, Failure> {
+        Ok(reproduce::plan(&self.settings, runner.unwrap_or(self.settings.runner), scratch)?)
+    }
+
+    /// Builds packages twice and compares.
+    pub fn reproduce(
+        &self,
+        plan: &ReproducePlan,
+        scratch: &Scratch,
+        names: &[PackageName],
+    ) -> Result<Reproduced, Failure> {
+        Ok(reproduce::reproduce(plan, scratch, names, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// What packages are now, for the record of golden digests.
+    pub fn golden(&self, names: &[PackageName]) -> Result<Vec<(PackageName, GoldenEntry)>, Failure> {
+        Ok(medic_build::golden_entries(&self.settings, names, &BuildProgress::new(&*self.screen))?)
     }
 
     /// A path as people like to read it: relative to the folder they are in where it is below it.

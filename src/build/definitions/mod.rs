@@ -8,6 +8,7 @@ mod suggest;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use medic_model::golden::Golden;
 use medic_model::image::ImageDefinition;
 use medic_model::package::PackageDefinition;
 use medic_model::recipe::Recipe;
@@ -154,6 +155,35 @@ impl Definitions {
         }
         names.sort();
         Ok(names)
+    }
+
+    /// The names of all packages, sorted: the folders of `packages/` with a `package.yaml`.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or one in it has a name that no package may have.
+    pub fn package_names(&self) -> Result<Vec<PackageName>, DefinitionError> {
+        let unreadable = |error: std::io::Error| DocumentError::whole("packages", error);
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(self.root.join("packages")).map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            if entry.path().join("package.yaml").is_file() {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let wrong = |error| DocumentError::whole(&format!("packages/{name}"), error);
+                names.push(name.parse().map_err(wrong)?);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// `packages/golden.yaml`; a workspace without one has no records.
+    pub fn golden(&self) -> Result<Golden, DefinitionError> {
+        let file = "packages/golden.yaml";
+        match self.read("record", "golden", file) {
+            Ok(text) => Ok(Golden::from_yaml(file, &text)?),
+            Err(DefinitionError::Unknown { .. }) => Ok(Golden::default()),
+            Err(error) => Err(error),
+        }
     }
 
     /// These recipes and all that they need, to the last.

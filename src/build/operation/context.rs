@@ -46,7 +46,18 @@ impl<'a> Context<'a> {
         let sources = sources(&graph, settings)?;
         let roots = roots(machine, settings, &definitions, &graph, &store, reporter)?;
         let conditions = machine.conditions.clone().unwrap_or_default();
-        Ok(Self { machine, settings, reporter, definitions, graph, store, toolchain, conditions, sources, roots })
+        Ok(Self {
+            machine,
+            settings,
+            reporter,
+            definitions,
+            graph,
+            store,
+            toolchain,
+            conditions,
+            sources,
+            roots,
+        })
     }
 
     /// The build root of a component of the graph.

@@ -1,6 +1,7 @@
 //! Building components and packages: everything from the definitions to the archives, in one call.
 
 mod context;
+mod golden;
 mod inputs;
 mod packages;
 mod rebuild;
@@ -24,6 +25,7 @@ use crate::store::ComponentRecord;
 use crate::toolchain::Toolchain;
 
 use context::Context;
+pub use golden::{golden_entries, golden_file, write_golden};
 pub use rebuild::{Reason, Rebuild, why_rebuild};
 pub use sources::{Fetched, Vendored, fetch_sources, vendor};
 
@@ -96,6 +98,17 @@ pub(crate) fn build_packages_on(
 pub(crate) struct Whole {
     pub components: Vec<BuiltComponent>,
     pub packages: Vec<BuiltPackage>,
+    /// Of each package.
+    pub made_from: Vec<MadeFrom>,
+}
+
+/// What a package was made from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MadeFrom {
+    /// The digest of all that the workspace has of it, and of the toolchain.
+    pub definition: Sha256,
+    /// The digest of the build roots.
+    pub roots: Sha256,
 }
 
 pub(crate) fn build_whole_on(
@@ -108,8 +121,14 @@ pub(crate) fn build_whole_on(
     let context = Context::new(machine, settings, packages::graph(settings, &wanted)?, reporter)?;
     let results = components(&context)?;
     let packages = packages::pack_all(&context, &wanted, &results)?;
+    let made_from = |package| {
+        let source = packages::source(&context, package, &results);
+        let definition = context.definition(package, &source)?;
+        Ok(MadeFrom { definition, roots: context.roots_of(package) })
+    };
+    let made_from = wanted.iter().map(made_from).collect::<Result<Vec<_>, BuildError>>()?;
     let components = context.graph.order().iter().map(|name| context.built(&results[name])).collect();
-    Ok(Whole { components, packages })
+    Ok(Whole { components, packages, made_from })
 }
 
 /// Builds components and all that they need; what is in the store already is not built again. Gives all of them, each after

@@ -34,15 +34,11 @@ pub fn pack_all(
     packages: &[PackageDefinition],
     results: &Results,
 ) -> Result<Vec<BuiltPackage>, BuildError> {
-    packages.iter().map(|package| pack_one(context, package, results)).collect()
+    packages.iter().map(|package| pack_one(context, &source(context, package, results))).collect()
 }
 
-fn pack_one(
-    context: &Context<'_>,
-    package: &PackageDefinition,
-    results: &Results,
-) -> Result<BuiltPackage, BuildError> {
-    context.reporter.report(Event::Packing(package.name.clone()));
+/// Everything that a package is made of.
+pub fn source<'a>(context: &'a Context<'_>, package: &'a PackageDefinition, results: &Results) -> Source<'a> {
     let part = |name| Part {
         recipe: context.graph.recipe(name),
         sources: &context.sources[name],
@@ -53,17 +49,22 @@ fn pack_one(
     linked.retain(|name| !package.components.contains(name));
     linked.sort();
     linked.dedup();
-    let source = Source {
+    Source {
         definition: package,
         folder: context.definitions.package_folder(&package.name),
         arch: context.settings.arch,
         components: package.components.iter().map(part).collect(),
         linked: linked.into_iter().map(part).collect(),
         jobs: context.settings.jobs,
-    };
-    let built = pack(&source, &context.store, context.reporter)?;
+    }
+}
+
+fn pack_one(context: &Context<'_>, source: &Source<'_>) -> Result<BuiltPackage, BuildError> {
+    let name = &source.definition.name;
+    context.reporter.report(Event::Packing(name.clone()));
+    let built = pack(source, &context.store, context.reporter)?;
     context.reporter.report(Event::Packed {
-        name: package.name.clone(),
+        name: name.clone(),
         version: built.manifest.version.clone(),
         size: built.size,
         fresh: built.fresh,

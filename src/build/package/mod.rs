@@ -134,6 +134,40 @@ struct PackageKey<'a> {
     settings: Sha256,
 }
 
+/// What a package is made of beside its components' trees: what its definition in the workspace comes to.
+#[derive(Debug, Serialize)]
+pub(crate) struct PackageInput<'a> {
+    format: u32,
+    definition: &'a PackageDefinition,
+    records: Vec<medic_model::manifest::ComponentRecord>,
+    version: String,
+    mtime: u64,
+    scripts: Sha256,
+    settings: Sha256,
+}
+
+/// That of a package.
+///
+/// # Errors
+/// As [`pack`], of reading scripts and settings.
+pub(crate) fn package_input<'a>(source: &Source<'a>) -> Result<PackageInput<'a>, BuildError> {
+    let own = tree::own(source)?;
+    Ok(PackageInput {
+        format: FORMAT,
+        definition: source.definition,
+        records: manifest::records(source),
+        version: manifest::version(source)?.to_string(),
+        mtime: mtime(source),
+        scripts: digest(source, &own.scripts)?,
+        settings: digest(source, &own.settings)?,
+    })
+}
+
+fn digest(source: &Source<'_>, tree: &Tree) -> Result<Sha256, PackageError> {
+    let failed = |error| PackageError::Tree { package: source.definition.name.to_string(), source: error };
+    Ok(tree.digest().map_err(failed)?.sha256)
+}
+
 /// The package: from the store, or packed now.
 ///
 /// # Errors
@@ -172,13 +206,6 @@ fn mtime(source: &Source<'_>) -> u64 {
 }
 
 fn key(source: &Source<'_>, own: &tree::Own) -> Result<Sha256, BuildError> {
-    let digest = |tree: &Tree| tree.digest().map(|digested| digested.sha256);
-    let of = |tree: &Tree| {
-        digest(tree).map_err(|error| PackageError::Tree {
-            package: source.definition.name.to_string(),
-            source: error,
-        })
-    };
     Ok(digest_of(&PackageKey {
         format: FORMAT,
         arch: source.arch,
@@ -187,8 +214,8 @@ fn key(source: &Source<'_>, own: &tree::Own) -> Result<Sha256, BuildError> {
         records: manifest::records(source),
         version: manifest::version(source)?.to_string(),
         mtime: mtime(source),
-        scripts: of(&own.scripts)?,
-        settings: of(&own.settings)?,
+        scripts: digest(source, &own.scripts)?,
+        settings: digest(source, &own.settings)?,
     }))
 }
 

@@ -149,7 +149,8 @@ mod tests {
     fn the_section_of_an_elf_file_is_named() {
         let own = std::fs::read(std::env::current_exe().expect("this program")).expect("read");
         let file = object::File::parse(&*own).expect("ELF");
-        let (start, _) = file.section_by_name(".rodata").and_then(|section| section.file_range()).expect("there");
+        let (start, _) =
+            file.section_by_name(".rodata").and_then(|section| section.file_range()).expect("there");
         let mut other = own.clone();
         let at = usize::try_from(start).expect("small") + 4;
         other[at] ^= 0xff;
@@ -160,8 +161,11 @@ mod tests {
     #[test]
     fn the_member_of_an_archive_is_named() {
         // ar(5): a global header, then a header of 60 bytes before each member.
-        let member = |name: &str, text: &str| format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n{text}", 0, 0, 0, 644, text.len());
-        let archive = |second: &str| format!("!<arch>\n{}{}", member("one.o/", "abcd"), member("two.o/", second));
+        let member = |name: &str, text: &str| {
+            format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n{text}", 0, 0, 0, 644, text.len())
+        };
+        let archive =
+            |second: &str| format!("!<arch>\n{}{}", member("one.o/", "abcd"), member("two.o/", second));
         let found = content(archive("wxyz").as_bytes(), archive("wxYz").as_bytes()).expect("they differ");
         assert_eq!(found.part.as_deref(), Some("member two.o"));
         let (first, second) = (archive("wxyz"), archive("wxyz").replace("two.o/", "six.o/"));

@@ -14,6 +14,10 @@ use crate::store::{Layout, StoreError, make_folder, remove_all};
 
 /// How many files the order of files is looked at with.
 const PROBES: usize = 12;
+/// What a second build of an image takes at most, and some.
+const ROOM: u64 = 6 << 30;
+/// `TMPFS_MAGIC` of `statfs(2)`.
+const TMPFS: rustix::fs::FsWord = 0x0102_1994;
 /// What Cargo marks a folder with that can be made again (the Cache Directory Tagging Specification).
 const CACHE_TAG: &str = "CACHEDIR.TAG";
 
@@ -75,6 +79,22 @@ impl Drop for Umask {
     }
 }
 
+/// Whether a folder is in memory, with room for a second build there. Such a folder also lists its files in another order
+/// than a disk does.
+pub fn is_roomy_memory(folder: &Path) -> bool {
+    let Ok(system) = rustix::fs::statfs(folder) else { return false };
+    let free = u64::try_from(system.f_bsize).unwrap_or(0).saturating_mul(system.f_bavail);
+    system.f_type == TMPFS && free >= ROOM && available_memory().is_some_and(|bytes| bytes >= ROOM)
+}
+
+/// Bytes of memory that programs may still take (`proc_meminfo(5)`).
+fn available_memory() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes << 10)
+}
+
 /// What must be known of this machine.
 ///
 /// # Errors
@@ -120,7 +140,9 @@ fn copy_workspace(from: &Path, to: &Path, scratch: &Path) -> Result<(), StoreErr
     while let Some((from, to)) = folders.pop() {
         make_folder(&to)?;
         let mut entries = fs::read_dir(&from)
-            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>())
+            .and_then(|entries| {
+                entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>()
+            })
             .map_err(StoreError::from_io("read the folder", &from))?;
         entries.sort_by(|a, b| b.cmp(a));
         for name in entries {
@@ -168,7 +190,9 @@ mod tests {
     fn a_workspace_is_copied_without_what_can_be_made_again() {
         let folder = tempfile::tempdir().expect("a folder");
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
-        for path in ["recipes/a/recipe.yaml", "target/debug/x", ".git/HEAD", "fuzz/target/CACHEDIR.TAG", "target.txt"] {
+        for path in
+            ["recipes/a/recipe.yaml", "target/debug/x", ".git/HEAD", "fuzz/target/CACHEDIR.TAG", "target.txt"]
+        {
             fs_err::create_dir_all(from.join(path).parent().expect("a parent")).expect("made");
             fs_err::write(from.join(path), path).expect("written");
         }

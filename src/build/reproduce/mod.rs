@@ -14,7 +14,7 @@ use std::path::Path;
 use medic_model::{ComponentName, PackageName, Sha256, Version};
 
 pub use difference::{Content, Difference, What};
-pub use elsewhere::Scratch;
+pub use elsewhere::{Scratch, is_roomy_memory};
 pub use plan::{Machine, ReproducePlan, Varied};
 
 use crate::error::BuildError;
@@ -124,7 +124,11 @@ fn compare(first: Whole, second: Whole, scratch: &Path) -> Result<Reproduced, Bu
             version: one.version.clone(),
             first: one.digest,
             second: other.digest,
-            because_of: if same { Vec::new() } else { one.needs.iter().filter(|need| because_of(need)).cloned().collect() },
+            because_of: if same {
+                Vec::new()
+            } else {
+                one.needs.iter().filter(|need| because_of(need)).cloned().collect()
+            },
             differences: if same { Vec::new() } else { compare::trees(&one.tree, &other.tree)? },
         });
     }

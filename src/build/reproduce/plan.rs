@@ -81,7 +81,11 @@ impl ReproducePlan {
             vary("runner", settings.runner, runner),
         ];
         if machine.other_order {
-            varied.push(vary("order of files", "as the store's disk lists them", "as the scratch place does"));
+            varied.push(vary(
+                "order of files",
+                "as the store's disk lists them",
+                "as the scratch place does",
+            ));
         }
         varied.retain(|varied| varied.first != varied.second);
         Self { varied, first: settings.clone(), second, conditions, umask }

@@ -23,12 +23,7 @@ pub struct Conditions {
 
 impl Default for Conditions {
     fn default() -> Self {
-        Self {
-            host_name: HOST_NAME.to_owned(),
-            umask: 0o022,
-            processors: None,
-            environment: BTreeMap::new(),
-        }
+        Self { host_name: HOST_NAME.to_owned(), umask: 0o022, processors: None, environment: BTreeMap::new() }
     }
 }
 
@@ -48,10 +43,7 @@ impl Conditions {
 ///
 /// # Errors
 /// The kernel refuses, or what `start` gives.
-pub(super) fn on_processors<T>(
-    count: Option<usize>,
-    start: impl FnOnce() -> io::Result<T>,
-) -> io::Result<T> {
+pub(super) fn on_processors<T>(count: Option<usize>, start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let Some(count) = count else { return start() };
     let all = sched_getaffinity(None)?;
     sched_setaffinity(None, &last(&all, count))?;
@@ -77,7 +69,8 @@ mod tests {
         let map = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };
-        let conditions = Conditions { environment: map(&[("TZ", "A+1"), ("NEW", "x")]), ..Conditions::default() };
+        let conditions =
+            Conditions { environment: map(&[("TZ", "A+1"), ("NEW", "x")]), ..Conditions::default() };
         let mut environment = map(&[("TZ", "UTC"), ("ARCH", "x64")]);
         conditions.change(&mut environment);
         assert_eq!(environment, map(&[("TZ", "A+1"), ("ARCH", "x64")]));

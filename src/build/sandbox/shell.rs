@@ -41,7 +41,8 @@ mod tests {
         let groups = [folder.path().join("one group"), folder.path().join("two")];
         let report = "umask; ulimit -c; ulimit -d; echo $$; echo \"$1\"";
         let program = ["/bin/sh", "-c", report, "x", "a b"].map(OsString::from).to_vec();
-        let output = Command::new("/bin/sh").args(enter(0o027, 1 << 30, &groups, program)).output().expect("runs");
+        let output =
+            Command::new("/bin/sh").args(enter(0o027, 1 << 30, &groups, program)).output().expect("runs");
         let text = String::from_utf8(output.stdout).expect("text");
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!((lines[0], lines[1], lines[2], lines[4]), ("0027", "0", "1048576", "a b"));

@@ -7,7 +7,8 @@ use crate::sandbox::{Bubblewrap, RunnerKind};
 fn twice(fixture: &Fixture) -> Reproduced {
     let parent = tempfile::tempdir().expect("a folder");
     let scratch = Scratch::new(parent.path()).expect("made");
-    let plan = crate::reproduce::plan(&fixture.settings(), RunnerKind::Bubblewrap, &scratch).expect("planned");
+    let plan =
+        crate::reproduce::plan(&fixture.settings(), RunnerKind::Bubblewrap, &scratch).expect("planned");
     let root = std::path::Path::new("/");
     let side: (&dyn Runner, _) = (&Bubblewrap, Some(root));
     let names = ["hello".parse().expect("a name")];
@@ -17,7 +18,11 @@ fn twice(fixture: &Fixture) -> Reproduced {
 /// `what` is run and its output is installed as the file `lib/leak`.
 fn leaking(what: &str) -> Reproduced {
     let fixture = Fixture::new();
-    fixture.recipe("hello", "", &format!("{STEPS}\n      {{ echo same; {what}; }} > $DESTDIR$PREFIX/lib/leak"));
+    fixture.recipe(
+        "hello",
+        "",
+        &format!("{STEPS}\n      {{ echo same; {what}; }} > $DESTDIR$PREFIX/lib/leak"),
+    );
     fixture.package("hello");
     twice(&fixture)
 }
@@ -40,7 +45,11 @@ fn offset(found: &Reproduced) -> u64 {
 fn the_same_comes_out_whatever_the_conditions() {
     let fixture = Fixture::new();
     fixture.recipe("base", "", STEPS);
-    fixture.recipe("hello", "needs: [base]\n", &format!("{STEPS}\n      ln -s text $DESTDIR$PREFIX/lib/link"));
+    fixture.recipe(
+        "hello",
+        "needs: [base]\n",
+        &format!("{STEPS}\n      ln -s text $DESTDIR$PREFIX/lib/link"),
+    );
     fixture.package("hello");
     let found = twice(&fixture);
     assert!(found.is_same(), "{found:?}");
