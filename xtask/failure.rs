@@ -60,7 +60,7 @@ impl Failure {
                 ErrorKind::Other => 1,
             },
             Self::Image(error) | Self::Run(RunError::Image(error)) => image_exit_code(error),
-            Self::Run(RunError::NoBubblewrap) => 8,
+            Self::Run(RunError::NoBubblewrap | RunError::Arch(_)) => 8,
             Self::Run(RunError::Docker(_)) => 7,
             Self::Run(_) => 1,
             Self::Docker(_) | Self::NoDaemon(_) => 7,

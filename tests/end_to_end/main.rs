@@ -2,7 +2,9 @@
 //!
 //! Set-up: `.ci/setup --tests`. Nothing here is skipped when something is lacking: it fails and says what.
 
+mod arm64;
 mod bad_input;
+mod golden;
 mod interrupted;
 mod outputs;
 mod packages;

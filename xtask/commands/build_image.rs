@@ -46,7 +46,7 @@ pub fn build(context: &Context, name: &ImageName) -> Result<BuiltImage, Failure>
     let definition = context.image(name)?;
     let packages = context.packages(&definition.packages)?;
     let built = packages.iter().any(|package| package.fresh);
-    let image = assembled(context, &definition, &packages, context.settings())?;
+    let image = assembled(context, &definition, &packages, context.settings(), context.jobs)?;
     let archive =
         context.environment.workspace.join(format!("target/images/{name}-{}.oci.tar", context.arch));
     let written = image.write_archive(&archive)?;
@@ -60,12 +60,12 @@ pub fn assembled(
     definition: &ImageDefinition,
     packages: &[BuiltPackage],
     settings: &Settings,
+    jobs: NonZero<u32>,
 ) -> Result<Image, Failure> {
     let archives: Vec<_> = packages
         .iter()
         .map(|package| PackageArchive { path: package.archive.clone(), sha256: package.sha256 })
         .collect();
-    let jobs = u32::try_from(settings.jobs).ok().and_then(NonZero::new).unwrap_or(NonZero::<u32>::MIN);
     let revision = Revision::of(&context.environment.workspace);
     let settings = AssembleSettings {
         store: settings.store.clone(),

@@ -24,7 +24,7 @@ const SHOWN: usize = 20;
 
 /// What follows the help.
 pub const EXAMPLES: &str = "Examples:
-  cargo xtask reproduce zlib-package                  one package, and all components that it takes
+  cargo xtask reproduce busybox                       one package, and all components that it takes
   cargo xtask reproduce nginx                         the image nginx: its packages, then the image itself
   cargo xtask reproduce package:nginx --arch arm64    the package of that name, for arm64
 
@@ -159,8 +159,9 @@ fn compare_image(
             |name: &PackageName| packages.iter().find(|package| package.manifest.name == *name).cloned();
         definition.packages.iter().filter_map(own).collect()
     };
-    let first = assembled(context, definition, &of(&found.first), &plan.first)?;
-    let second = assembled(context, definition, &of(&found.second), &plan.second)?;
+    let first = assembled(context, definition, &of(&found.first), &plan.first, context.jobs)?;
+    let second =
+        assembled(context, definition, &of(&found.second), &plan.second, context.jobs.saturating_add(1))?;
     Ok(ComparedImage { name: definition.name.clone(), first, second })
 }
 
