@@ -18,11 +18,8 @@ fn no_arm64_package_changed_without_its_definition() {
 fn a_change_without_its_recipe_is_a_failure_and_one_with_it_is_not() {
     let fixture = Fixture::new("golden");
     let recipe = "recipes/hello/recipe.yaml";
-    fixture.change(
-        recipe,
-        "hello.c\n",
-        "hello.c\n      od -An -N8 -tx8 /dev/urandom > \"$DESTDIR$PREFIX/id\"\n",
-    );
+    let random = "/bin/hello\" hello.c\n      od -An -N8 -tx8 /dev/urandom > \"$DESTDIR$PREFIX/id\"\n";
+    fixture.change(recipe, "/bin/hello\" hello.c\n", random);
 
     let new = fixture.xtask(&["golden"]).success();
     assert!(new.stdout.contains("there is no record of it"), "{}", new.stdout);

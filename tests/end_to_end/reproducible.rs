@@ -3,8 +3,8 @@
 use medic_tests::fixture::Fixture;
 use medic_tests::xtask::{nginx_image, xtask};
 
-/// What the fixture's recipe compiles with.
-const COMPILE: &str = "hello.c\n";
+/// The end of the line of the fixture's recipe that compiles.
+const COMPILE: &str = "/bin/hello\" hello.c\n";
 
 #[test]
 fn the_image_built_again_under_other_conditions_has_the_same_digest() {
@@ -73,7 +73,7 @@ fn in_a_program_the_section_is_named() {
     let recipe = std::fs::read_to_string(fixture.join("recipes/hello/recipe.yaml")).expect("there");
     let old = recipe.split("sha256: ").nth(1).and_then(|rest| rest.lines().next()).expect("a digest");
     fixture.change("recipes/hello/recipe.yaml", old, &digest);
-    let host = "-DHOST=\"\\\"$(cat /proc/sys/kernel/hostname)\\\"\" hello.c\n";
+    let host = "/bin/hello\" -DHOST=\"\\\"$(cat /proc/sys/kernel/hostname)\\\"\" hello.c\n";
     fixture.change("recipes/hello/recipe.yaml", COMPILE, host);
     let found = fixture.xtask(&["reproduce", "hello", "--json"]).ended_with(10);
     let answer: serde_json::Value = serde_json::from_str(found.text()).expect("JSON");
