@@ -1,7 +1,11 @@
 //! The same bytes from two builds under different conditions; and what makes them differ, found.
 
+use std::collections::BTreeMap;
+
+use medic_tests::command::call;
 use medic_tests::fixture::Fixture;
 use medic_tests::xtask::{nginx_image, xtask};
+use serde_json::Value;
 
 /// The end of the line of the fixture's recipe that compiles.
 const COMPILE: &str = "/bin/hello\" hello.c\n";
@@ -12,7 +16,7 @@ fn the_image_built_again_under_other_conditions_has_the_same_digest() {
     // Another workspace, store, host name, time, locale, time zone, umask, order of files, number of jobs and of processors. The
     // sources come from the first store, by digest; everything else but the build roots is made anew.
     let outcome = xtask(&["reproduce", "nginx", "--json"]).success();
-    let answer: serde_json::Value = serde_json::from_str(outcome.text()).expect("JSON");
+    let answer: Value = serde_json::from_str(outcome.text()).expect("JSON");
     assert_eq!(answer["same"], true, "{answer}");
     assert_eq!(answer["images"][0]["first"], image.digest.as_str());
     assert_eq!(answer["images"][0]["second"], image.digest.as_str());
@@ -34,53 +38,56 @@ fn a_reproducible_recipe_passes() {
     );
 }
 
+/// What takes something from the machine, by the file that it is written to.
+const LEAKS: [(&str, &str); 5] = [
+    ("date", "date +%s%N"),
+    ("host", "cat /proc/sys/kernel/hostname"),
+    ("chance", "od -An -N8 -tx8 /dev/urandom"),
+    ("jobs", "echo $JOBS"),
+    ("order", "mkdir o; for i in $(seq 99); do : > o/$i; done; ls -U o"),
+];
+
+/// What differs in its bytes, by path.
+fn contents(compared: &Value) -> BTreeMap<String, Value> {
+    let differences = compared["differences"].as_array().expect("a list");
+    let path = |one: &Value| one["path"].as_str().expect("a path").to_owned();
+    differences.iter().map(|one| (path(one), one["content"].clone())).collect()
+}
+
 #[test]
 fn what_a_recipe_takes_from_its_machine_is_found_with_file_and_offset() {
-    for (leak, line) in [
-        ("the date", "date +%s%N > \"$DESTDIR$PREFIX/leak\""),
-        ("the host's name", "cat /proc/sys/kernel/hostname > \"$DESTDIR$PREFIX/leak\""),
-        ("chance", "od -An -N8 -tx8 /dev/urandom > \"$DESTDIR$PREFIX/leak\""),
-        ("the jobs", "echo \"$JOBS\" > \"$DESTDIR$PREFIX/leak\""),
-    ] {
-        let fixture = Fixture::new("leak");
-        fixture.change("recipes/hello/recipe.yaml", COMPILE, &format!("{COMPILE}      {line}\n"));
-        let found = fixture.xtask(&["reproduce", "hello"]).ended_with(10).says("gave different bytes");
-        assert!(found.stdout.contains("hello 1.0: DIFFERENT"), "{leak}: {}", found.stdout);
-        assert!(found.stdout.contains("  leak: differs at offset "), "{leak}: {}", found.stdout);
-        assert!(!found.stdout.contains("bin/hello"), "{leak} is not in the program: {}", found.stdout);
-    }
-}
-
-#[test]
-fn the_order_of_files_is_found_where_it_can_be_varied() {
-    let fixture = Fixture::new("order");
-    let line = "mkdir o; for i in $(seq 99); do : > o/$i; done; ls -U o > \"$DESTDIR$PREFIX/leak\"";
-    fixture.change("recipes/hello/recipe.yaml", COMPILE, &format!("{COMPILE}      {line}\n"));
-    let found = fixture.xtask(&["reproduce", "hello"]);
-    // A machine without room in memory has one order only, and the command does not claim another.
-    let varied = found.stderr.contains("order of files");
-    let found = found.ended_with(if varied { 10 } else { 0 });
-    assert_eq!(found.stdout.contains("  leak: differs at offset "), varied, "{}", found.stdout);
-}
-
-#[test]
-fn in_a_program_the_section_is_named() {
-    let fixture = Fixture::new("section");
+    let fixture = Fixture::new("leaks");
     fixture.change("recipes/hello/hello.c", "hello, world", "hello from \" HOST \" to the world");
-    let digest =
-        medic_tests::command::call("sha256sum", &[&fixture.join("recipes/hello/hello.c").to_string_lossy()]);
-    let digest = digest.success().text().split(' ').next().unwrap_or_default().to_owned();
+    let program = fixture.join("recipes/hello/hello.c");
+    let digest = call("sha256sum", &[&program.to_string_lossy()]).success();
+    let digest = digest.text().split(' ').next().unwrap_or_default().to_owned();
     let recipe = std::fs::read_to_string(fixture.join("recipes/hello/recipe.yaml")).expect("there");
     let old = recipe.split("sha256: ").nth(1).and_then(|rest| rest.lines().next()).expect("a digest");
     fixture.change("recipes/hello/recipe.yaml", old, &digest);
-    let host = "/bin/hello\" -DHOST=\"\\\"$(cat /proc/sys/kernel/hostname)\\\"\" hello.c\n";
-    fixture.change("recipes/hello/recipe.yaml", COMPILE, host);
-    let found = fixture.xtask(&["reproduce", "hello", "--json"]).ended_with(10);
-    let answer: serde_json::Value = serde_json::from_str(found.text()).expect("JSON");
-    let differences = answer["components"][0]["differences"].as_array().expect("a list").clone();
-    let content = &differences[0]["content"];
-    assert_eq!(differences[0]["path"], "bin/hello", "{answer}");
-    assert!(content["part"].as_str().is_some_and(|part| part.starts_with("section .rodata")), "{answer}");
-    assert!(content["offset"].as_u64().is_some_and(|offset| offset > 0), "{answer}");
-    assert_ne!(content["first"], content["second"]);
+    let mut steps = "/bin/hello\" -DHOST=\"\\\"$(cat /proc/sys/kernel/hostname)\\\"\" hello.c\n".to_owned();
+    for (file, leak) in LEAKS {
+        steps.push_str(&format!("      {{ echo always; {leak}; }} > \"$DESTDIR$PREFIX/{file}\"\n"));
+    }
+    fixture.change("recipes/hello/recipe.yaml", COMPILE, &steps);
+
+    let found = fixture.xtask(&["reproduce", "hello", "--json"]).ended_with(10).says("gave different bytes");
+    let answer: Value = serde_json::from_str(found.text()).expect("JSON");
+    assert_eq!(answer["same"], false, "{answer}");
+    let (component, package) = (contents(&answer["components"][0]), contents(&answer["packages"][0]));
+    let mut files: Vec<&str> = LEAKS.iter().map(|(file, _)| *file).collect();
+    if !found.stderr.contains("order of files") {
+        // A machine without room in memory has one order only, and the command does not claim another.
+        files.retain(|file| *file != "order");
+    }
+    assert_eq!(component.len(), files.len() + 1, "{answer}");
+    for file in files {
+        let content = &component[file];
+        let offset = content["offset"].as_u64().unwrap_or_default();
+        assert!(offset >= "always\n".len() as u64, "{file}: {content}");
+        assert_ne!(content["first"], content["second"], "{file}");
+        assert_eq!(package[&format!("srv/software/hello/v1.0/x64/{file}")], *content);
+    }
+    let content = &component["bin/hello"];
+    let part = content["part"].as_str().unwrap_or_default();
+    assert!(part.starts_with("section .rodata"), "{content}");
 }
