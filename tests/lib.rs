@@ -8,6 +8,8 @@
 pub mod command;
 #[path = "support/container.rs"]
 pub mod container;
+#[path = "support/emulated.rs"]
+pub mod emulated;
 #[path = "support/fixture.rs"]
 pub mod fixture;
 #[path = "support/folder_server.rs"]
@@ -25,6 +27,7 @@ pub mod xtask;
 
 pub use command::{Outcome, run};
 pub use container::Container;
+pub use emulated::Emulated;
 pub use scratch::Scratch;
 
 use std::path::{Path, PathBuf};

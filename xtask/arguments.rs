@@ -58,6 +58,12 @@ pub enum Command {
     /// Look at recipes, packages and images without building; explain checks
     #[command(after_help = crate::commands::lint::EXAMPLES)]
     Lint(crate::commands::lint::Lint),
+    /// Build something twice under different conditions, and name every difference
+    #[command(after_help = crate::commands::reproduce::EXAMPLES)]
+    Reproduce(crate::commands::reproduce::Reproduce),
+    /// Compare packages with the digests that packages/golden.yaml keeps of them, or record these anew
+    #[command(after_help = crate::commands::golden::EXAMPLES)]
+    Golden(crate::commands::golden::Golden),
     /// Start an image, building it first if need be; follow its log; stop it on Ctrl-C
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),

@@ -30,7 +30,8 @@ pub const HELP: &str = "Environment:
   NO_COLOR                when not empty: no colours
 
 Exit codes: 0 done, 1 failed, 2 bad arguments, 3 bad recipe, package or image, 4 a source could not be fetched,
-5 a build step failed, 6 the store's disk, 7 Docker, 8 a program is not installed, 130 interrupted. See docs/exit-codes.md.";
+5 a build step failed, 6 the store's disk, 7 Docker, 8 a program is not installed, 10 other bytes than
+expected, 130 interrupted. See docs/exit-codes.md.";
 
 /// What was read.
 #[derive(Debug, Clone)]

@@ -66,6 +66,9 @@ pub enum Failure {
     /// A benchmark could not be carried out.
     #[error(transparent)]
     Bench(#[from] crate::commands::bench::BenchError),
+    /// Bytes are not those that they should be.
+    #[error("{0}")]
+    Different(String),
     /// The result could not be written to standard output.
     #[error("standard output cannot be written: {0}")]
     Output(#[from] std::io::Error),
@@ -86,7 +89,7 @@ impl Failure {
                 ErrorKind::Other => 1,
             },
             Self::Image(error) | Self::Run(RunError::Image(error)) => image_exit_code(error),
-            Self::Run(RunError::NoBubblewrap) => 8,
+            Self::Run(RunError::NoBubblewrap | RunError::Arch(_)) => 8,
             Self::Run(RunError::Docker(_)) => 7,
             Self::Run(_) => 1,
             Self::DamagedStore(_) => 6,
@@ -95,6 +98,7 @@ impl Failure {
             Self::Outdated(_) => 12,
             Self::File { .. } => 6,
             Self::Lint { .. } => 3,
+            Self::Different(_) => 10,
             Self::Container(code) => u8::try_from(*code).unwrap_or(1),
             Self::Shell(_) => 5,
             Self::Bench(crate::commands::bench::BenchError::Missing { .. }) => 8,
@@ -195,6 +199,7 @@ mod tests {
             Failure::Usage(String::new()),
             Failure::DamagedStore(1),
             Failure::Outdated(String::new()),
+            Failure::Different(String::new()),
             Failure::Environment(EnvironmentError::NoStore),
         ];
         for failure in failures {

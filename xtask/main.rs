@@ -29,6 +29,8 @@ fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Log(arguments) => commands::log::log(&arguments),
         Command::Graph(arguments) => commands::graph::graph(&arguments),
         Command::Lint(arguments) => commands::lint::lint(&arguments),
+        Command::Reproduce(arguments) => commands::reproduce::reproduce(&arguments),
+        Command::Golden(arguments) => commands::golden::golden(&arguments),
         Command::Run(arguments) => commands::run::run(&arguments),
         Command::Sbom(arguments) => commands::sbom::sbom(&arguments),
         Command::Shell(arguments) => commands::shell::shell(&arguments),

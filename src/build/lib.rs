@@ -19,6 +19,7 @@
 //! | [`why`] | what differs between two builds' inputs |
 //! | [`upkeep`] | newer versions: looked for, and put into a recipe |
 //! | [`scaffold`] | a first recipe for something that has none |
+//! | [`reproduce`] | the same built twice under different conditions, and compared |
 //! | [`operation`] | all of it, in one call |
 //!
 //! On disk it owns the store, a folder that the caller names and that may be deleted at any time:
@@ -60,6 +61,7 @@ pub mod operation;
 pub mod overview;
 pub mod package;
 pub mod report;
+pub mod reproduce;
 pub mod root;
 pub mod sandbox;
 pub mod scaffold;
@@ -76,8 +78,8 @@ pub use cancel::Cancel;
 pub use error::{BuildError, ErrorKind};
 pub use operation::{
     BuiltComponent, CurrentPackage, Fetched, Pushed, PushedResult, Reason, Rebuild, Shell, Survey, Vendored,
-    build_components, build_components_by, build_packages, discard_damaged, fetch_sources, open_shell, push,
-    survey, vendor, verify_store, why_rebuild,
+    build_components, build_components_by, build_packages, discard_damaged, fetch_sources, golden_entries,
+    golden_file, open_shell, push, survey, vendor, verify_store, why_rebuild, write_golden,
 };
 pub use package::BuiltPackage;
 pub use report::{Event, Reporter};

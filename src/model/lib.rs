@@ -1,6 +1,6 @@
 //! The words of Medic OS as types: names, versions, digests, and the schema of every document.
 //!
-//! Owns: the YAML documents that people write ([`recipe`], [`package`], [`image`], [`roots`]), the JSON documents
+//! Owns: the YAML documents that people write ([`recipe`], [`package`], [`image`], [`roots`]) or keep ([`golden`]), the JSON documents
 //! that the programs exchange ([`manifest`], [`receipt`]), the service definition both carry
 //! ([`service`]), and the file-system contract inside an image ([`layout`]).
 //!
@@ -12,6 +12,7 @@ pub mod date;
 pub mod digest;
 pub mod document;
 pub mod exception;
+pub mod golden;
 pub mod identity;
 pub mod image;
 pub mod layout;

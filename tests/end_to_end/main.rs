@@ -2,10 +2,12 @@
 //!
 //! Set-up: `.ci/setup --tests`. Nothing here is skipped when something is lacking: it fails and says what.
 
+mod arm64;
 mod bad_input;
 mod checks;
 mod documents;
 mod fetching;
+mod golden;
 mod interrupted;
 mod keeping_up;
 mod new_recipes;

@@ -1,23 +1,93 @@
-//! The same bytes from an emptied store.
+//! The same bytes from two builds under different conditions; and what makes them differ, found.
 
-use medic_tests::xtask::{built, in_workspace, nginx_image};
-use medic_tests::{Scratch, run};
+use std::collections::BTreeMap;
+
+use medic_tests::command::call;
+use medic_tests::fixture::Fixture;
+use medic_tests::xtask::{nginx_image, xtask};
+use serde_json::Value;
+
+/// The end of the line of the fixture's recipe that compiles.
+const COMPILE: &str = "/bin/hello\" hello.c\n";
 
 #[test]
-fn the_image_built_again_from_an_emptied_store_has_the_same_digest() {
+fn the_image_built_again_under_other_conditions_has_the_same_digest() {
     let image = nginx_image();
-    let scratch = Scratch::new("second-store");
-    // Another store, another place, another number of jobs. The sources come from the first store, by digest, so that
-    // the test asks the network for nothing that is known; everything else is made anew: build roots, toolchain, components.
-    let store = scratch.join("store");
-    let archive = scratch.join("again.tar");
-    let first = medic_tests::xtask::xtask(&["store", "path"]).success();
-    let mut command = in_workspace(&medic_tests::workspace(), &store);
-    command
-        .args(["build-image", "nginx", "--json", "--jobs", "3"])
-        .args(["--output", &format!("archive:{}", archive.display())])
-        .env("MEDIC_OS_MIRRORS", format!("{}/sources/sha256", first.text()));
-    let again = built(&run(&mut command).success());
-    assert_eq!(again.digest, image.digest);
-    assert_eq!(again.compressed_size, image.compressed_size);
+    // Another workspace, store, host name, time, locale, time zone, umask, order of files, number of jobs and of processors. The
+    // sources come from the first store, by digest; everything else but the build roots is made anew.
+    let outcome = xtask(&["reproduce", "nginx", "--json"]).success();
+    let answer: Value = serde_json::from_str(outcome.text()).expect("JSON");
+    assert_eq!(answer["same"], true, "{answer}");
+    assert_eq!(answer["images"][0]["first"], image.digest.as_str());
+    assert_eq!(answer["images"][0]["second"], image.digest.as_str());
+    for (kind, least) in [("components", 8), ("packages", 4), ("conditions", 9)] {
+        let count = answer[kind].as_array().map_or(0, Vec::len);
+        assert!(count >= least, "{count} {kind}: {answer}");
+    }
+}
+
+#[test]
+fn a_reproducible_recipe_passes() {
+    let fixture = Fixture::new("reproducible");
+    let outcome = fixture.xtask(&["reproduce", "hello"]).success();
+    assert!(outcome.stdout.contains("package hello 1.0: the same, "), "{}", outcome.stdout);
+    assert!(
+        outcome.stderr.contains("host name") && outcome.stderr.contains("time zone"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+/// What takes something from the machine, by the file that it is written to.
+const LEAKS: [(&str, &str); 5] = [
+    ("date", "date +%s%N"),
+    ("host", "cat /proc/sys/kernel/hostname"),
+    ("chance", "od -An -N8 -tx8 /dev/urandom"),
+    ("jobs", "echo $JOBS"),
+    ("order", "mkdir o; for i in $(seq 99); do : > o/$i; done; ls -U o"),
+];
+
+/// What differs in its bytes, by path.
+fn contents(compared: &Value) -> BTreeMap<String, Value> {
+    let differences = compared["differences"].as_array().expect("a list");
+    let path = |one: &Value| one["path"].as_str().expect("a path").to_owned();
+    differences.iter().map(|one| (path(one), one["content"].clone())).collect()
+}
+
+#[test]
+fn what_a_recipe_takes_from_its_machine_is_found_with_file_and_offset() {
+    let fixture = Fixture::new("leaks");
+    fixture.change("recipes/hello/hello.c", "hello, world", "hello from \" HOST \" to the world");
+    let program = fixture.join("recipes/hello/hello.c");
+    let digest = call("sha256sum", &[&program.to_string_lossy()]).success();
+    let digest = digest.text().split(' ').next().unwrap_or_default().to_owned();
+    let recipe = std::fs::read_to_string(fixture.join("recipes/hello/recipe.yaml")).expect("there");
+    let old = recipe.split("sha256: ").nth(1).and_then(|rest| rest.lines().next()).expect("a digest");
+    fixture.change("recipes/hello/recipe.yaml", old, &digest);
+    let mut steps = "/bin/hello\" -DHOST=\"\\\"$(cat /proc/sys/kernel/hostname)\\\"\" hello.c\n".to_owned();
+    for (file, leak) in LEAKS {
+        steps.push_str(&format!("      {{ echo always; {leak}; }} > \"$DESTDIR$PREFIX/{file}\"\n"));
+    }
+    fixture.change("recipes/hello/recipe.yaml", COMPILE, &steps);
+
+    let found = fixture.xtask(&["reproduce", "hello", "--json"]).ended_with(10).says("gave different bytes");
+    let answer: Value = serde_json::from_str(found.text()).expect("JSON");
+    assert_eq!(answer["same"], false, "{answer}");
+    let (component, package) = (contents(&answer["components"][0]), contents(&answer["packages"][0]));
+    let mut files: Vec<&str> = LEAKS.iter().map(|(file, _)| *file).collect();
+    if !found.stderr.contains("order of files") {
+        // A machine without room in memory has one order only, and the command does not claim another.
+        files.retain(|file| *file != "order");
+    }
+    assert_eq!(component.len(), files.len() + 1, "{answer}");
+    for file in files {
+        let content = &component[file];
+        let offset = content["offset"].as_u64().unwrap_or_default();
+        assert!(offset >= "always\n".len() as u64, "{file}: {content}");
+        assert_ne!(content["first"], content["second"], "{file}");
+        assert_eq!(package[&format!("srv/software/hello/v1.0/x64/{file}")], *content);
+    }
+    let content = &component["bin/hello"];
+    let part = content["part"].as_str().unwrap_or_default();
+    assert!(part.starts_with("section .rodata"), "{content}");
 }

@@ -1,6 +1,6 @@
 //! Requests, by curl, and certificates, by openssl: programs that are not ours.
 
-use crate::command::call;
+use crate::command::{Outcome, call};
 
 /// An answer.
 #[derive(Debug, Clone)]
@@ -15,6 +15,11 @@ pub struct Answer {
 
 /// A GET request; further arguments are curl's.
 pub fn get_with(url: &str, arguments: &[&str]) -> Answer {
+    answer(&call("curl", &curl(url, arguments)))
+}
+
+/// The arguments of curl for a request, with further ones.
+pub fn curl<'a>(url: &'a str, arguments: &[&'a str]) -> Vec<&'a str> {
     let mut all = vec![
         "--silent",
         "--max-time",
@@ -26,7 +31,11 @@ pub fn get_with(url: &str, arguments: &[&str]) -> Answer {
     ];
     all.extend(arguments);
     all.push(url);
-    let outcome = call("curl", &all);
+    all
+}
+
+/// What curl, called so, was answered.
+pub fn answer(outcome: &Outcome) -> Answer {
     let (body, last) = outcome.stdout.rsplit_once('\n').unwrap_or(("", "0 0"));
     let (version, status) = last.split_once(' ').unwrap_or(("0", "0"));
     Answer { status: status.parse().unwrap_or(0), body: body.to_owned(), version: version.to_owned() }

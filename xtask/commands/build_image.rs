@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use medic_build::store::InUse;
+use medic_build::{BuiltPackage, Settings};
 use medic_image::docker::Absent;
 use medic_image::{
     AssembleSettings, Compression, Connection, Docker, Image, ImageError, PackageArchive, assemble,
@@ -90,11 +92,7 @@ fn build_once(context: &Context, name: &ImageName) -> Result<BuiltImage, Failure
     let definition = context.image(name)?;
     let packages = context.packages(&definition.packages)?;
     let built = packages.iter().any(|package| package.fresh);
-    let archives: Vec<_> = packages
-        .iter()
-        .map(|package| PackageArchive { path: package.archive.clone(), sha256: package.sha256 })
-        .collect();
-    let image = assembled(context, &definition, &archives)?;
+    let image = assembled(context, &definition, &packages, context.settings(), context.jobs)?;
     let archive =
         context.environment.workspace.join(format!("target/images/{name}-{}.oci.tar", context.arch));
     let written = image.write_archive(&archive)?;
@@ -103,13 +101,21 @@ fn build_once(context: &Context, name: &ImageName) -> Result<BuiltImage, Failure
     Ok(BuiltImage { image, archive, fresh, isolation, in_use })
 }
 
-fn assembled(
+/// The image of these packages, made in the store of these settings.
+pub fn assembled(
     context: &Context,
     definition: &ImageDefinition,
-    archives: &[PackageArchive],
+    packages: &[BuiltPackage],
+    settings: &Settings,
+    jobs: NonZero<u32>,
 ) -> Result<Image, Failure> {
-    let settings = assemble_settings(context, context.arch);
-    Ok(assemble(definition, archives, &settings, &ImageProgress(&*context.screen))?)
+    let archives: Vec<_> = packages
+        .iter()
+        .map(|package| PackageArchive { path: package.archive.clone(), sha256: package.sha256 })
+        .collect();
+    let settings =
+        AssembleSettings { store: settings.store.clone(), jobs, ..assemble_settings(context, settings.arch) };
+    Ok(assemble(definition, &archives, &settings, &ImageProgress(&*context.screen))?)
 }
 
 /// What an assembly is told now, for an architecture.

@@ -7,7 +7,8 @@ use std::time::SystemTime;
 use medic_build::cache::{SigningKey, trusted_keys};
 use medic_build::definitions::Definitions;
 use medic_build::fetch::{self, Access, Mirror};
-use medic_build::sandbox::{self, Runner};
+use medic_build::reproduce::{self, ReproducePlan, Reproduced, Scratch};
+use medic_build::sandbox::{self, Runner, RunnerKind};
 use medic_build::store::InUse;
 use medic_build::store::verify::Verified;
 use medic_build::{
@@ -15,6 +16,7 @@ use medic_build::{
     Survey, Vendored, build_components, build_packages, discard_damaged, fetch_sources, open_shell, push,
     scaffold, survey, upkeep, vendor, verify_store, why_rebuild,
 };
+use medic_model::golden::GoldenEntry;
 use medic_model::image::ImageDefinition;
 use medic_model::{Arch, ComponentName, ImageName, PackageName, Version};
 
@@ -165,6 +167,30 @@ impl Context {
         signer: &SigningKey,
     ) -> Result<Vec<Pushed>, Failure> {
         Ok(push(&self.settings, names, folder, signer, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// Under which conditions a second build would be made in `scratch`; by the same runner, unless another is named.
+    pub fn reproduce_plan(
+        &self,
+        runner: Option<RunnerKind>,
+        scratch: &Scratch,
+    ) -> Result<ReproducePlan, Failure> {
+        Ok(reproduce::plan(&self.settings, runner.unwrap_or(self.settings.runner), scratch)?)
+    }
+
+    /// Builds packages twice and compares.
+    pub fn reproduce(
+        &self,
+        plan: &ReproducePlan,
+        scratch: &Scratch,
+        names: &[PackageName],
+    ) -> Result<Reproduced, Failure> {
+        Ok(reproduce::reproduce(plan, scratch, names, &BuildProgress::new(&*self.screen))?)
+    }
+
+    /// What packages are now, for the record of golden digests.
+    pub fn golden(&self, names: &[PackageName]) -> Result<Vec<(PackageName, GoldenEntry)>, Failure> {
+        Ok(medic_build::golden_entries(&self.settings, names, &BuildProgress::new(&*self.screen))?)
     }
 
     /// A path as people like to read it: relative to the folder they are in where it is below it.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use medic_image::docker::Absent;
 use medic_image::run::{
-    Publish, RunError, RunSettings, Stream, Volume, bubblewrap, default_ports, docker, forward as forwarder,
+    Publish, RunError, RunSettings, Stream, Volume, bubblewrap, default_ports, docker, emulation,
+    forward as forwarder,
 };
 use medic_image::{Docker, Image};
 use medic_model::image::{ImageDefinition, Port};
@@ -25,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Carries the command out; the exit code is the container's.
 pub fn run(arguments: &Run) -> Result<(), Failure> {
     let context = Context::new(&arguments.options)?;
+    if runs_here(&context, arguments) {
+        emulation::check(context.arch)?;
+    }
     let definition = context.image(&arguments.image)?;
     let settings = settings(arguments, &definition);
     let built = build(&context, &arguments.image)?;
@@ -40,6 +44,12 @@ pub fn run(arguments: &Run) -> Result<(), Failure> {
             embedded(&context, built, &settings)
         }
     }
+}
+
+/// Whether it is this machine's kernel that the image will run on, as far as that can be told before anything is built.
+fn runs_here(context: &Context, arguments: &Run) -> bool {
+    let local = context.environment.docker_host.as_ref().is_none_or(|host| host.starts_with("unix:"));
+    cfg!(target_os = "linux") && (arguments.embedded || local)
 }
 
 fn say_embedded(context: &Context, absent: &Absent) {

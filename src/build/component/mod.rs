@@ -18,7 +18,7 @@ use crate::key::KeyInputs;
 use crate::log::Log;
 use crate::report::{Event, Progress, Reporter};
 use crate::root::Root;
-use crate::sandbox::{Runner, SandboxPlan};
+use crate::sandbox::{Conditions, Runner, SandboxPlan};
 use crate::schedule::Jobs;
 use crate::store::{ComponentRecord, FORMAT, Store, StoreError, make_folder};
 use crate::toolchain::Toolchain;
@@ -45,6 +45,8 @@ pub struct Build<'a> {
     pub toolchain: &'a Toolchain,
     /// How many programs a step may run at once.
     pub jobs: Jobs<'a>,
+    /// What the steps can find out and must not let into the result.
+    pub conditions: &'a Conditions,
     /// Whether the test is run.
     pub test: bool,
     /// Folders of this machine that may not be found in the result.

@@ -86,6 +86,7 @@ pub fn sandbox(build: &Build<'_>, bench: &Bench, number: usize, step: &Step, job
     }
     let mut environment = build.inputs.environment.clone();
     environment.insert("JOBS".to_owned(), jobs.to_string());
+    build.conditions.change(&mut environment);
     let shell = ["/bin/sh".to_owned(), "-eu".to_owned(), format!("/steps/{}", step.file_name(number))];
     SandboxPlan {
         root: build.root.clone(),
@@ -94,6 +95,7 @@ pub fn sandbox(build: &Build<'_>, bench: &Bench, number: usize, step: &Step, job
         folder: "/build/src".to_owned(),
         arguments: shell.into_iter().chain(step.arguments.clone()).collect(),
         limits: limits(build.recipe),
+        conditions: build.conditions.clone(),
     }
 }
 
@@ -112,6 +114,7 @@ mod tests {
     use super::*;
     use crate::key::tests::inputs;
     use crate::root::Root;
+    use crate::sandbox::Conditions;
     use crate::schedule::Jobs;
     use crate::toolchain::Toolchain;
     use medic_model::{ComponentName, Sha256};
@@ -147,6 +150,7 @@ test: bin/nginx -V
             root: &root,
             toolchain: &toolchain,
             jobs: Jobs(&|| 7),
+            conditions: &Conditions::default(),
             test,
             own_paths: Vec::new(),
         })

@@ -8,6 +8,7 @@ mod suggest;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use medic_model::golden::Golden;
 use medic_model::image::ImageDefinition;
 use medic_model::package::PackageDefinition;
 use medic_model::recipe::Recipe;
@@ -191,6 +192,16 @@ impl Definitions {
         }
         names.sort();
         Ok(names)
+    }
+
+    /// `packages/golden.yaml`; a workspace without one has no records.
+    pub fn golden(&self) -> Result<Golden, DefinitionError> {
+        let file = "packages/golden.yaml";
+        match self.read("record", "golden", file) {
+            Ok(text) => Ok(Golden::from_yaml(file, &text)?),
+            Err(DefinitionError::Unknown { .. }) => Ok(Golden::default()),
+            Err(error) => Err(error),
+        }
     }
 
     /// These recipes and all that they need, to the last.

@@ -15,6 +15,7 @@ use crate::fetch;
 use crate::graph::Graph;
 use crate::report::{Event, Progress, Reporter};
 use crate::root::{Mirrors, Root, existing, root};
+use crate::sandbox::Conditions;
 use crate::settings::Settings;
 use crate::store::{ComponentRecord, Store, StoreError};
 use crate::toolchain::ToolchainPlan;
@@ -28,6 +29,7 @@ pub(super) struct Context<'a> {
     pub graph: Graph,
     pub store: Store,
     pub toolchain: ToolchainPlan,
+    pub conditions: Conditions,
     pub sources: BTreeMap<ComponentName, Vec<ResolvedSource>>,
     roots: BTreeMap<String, Root>,
     pub cache: Cache<'a>,
@@ -48,6 +50,7 @@ impl<'a> Context<'a> {
         let sources = sources(&graph, settings)?;
         let roots = roots(machine, settings, &definitions, &graph, &store, reporter)?;
         let (cache, sound) = (Cache::new(settings), Mutex::default());
+        let conditions = machine.conditions.clone().unwrap_or_default();
         Ok(Self {
             machine,
             settings,
@@ -60,6 +63,7 @@ impl<'a> Context<'a> {
             roots,
             cache,
             sound,
+            conditions,
         })
     }
 
@@ -76,6 +80,7 @@ impl<'a> Context<'a> {
         let sources = sources(&graph, settings)?;
         let roots = existing_roots(machine, &definitions, &graph, &store, reporter)?;
         let (cache, sound) = (Cache::new(settings), Mutex::default());
+        let conditions = Conditions::default();
         Ok(Self {
             machine,
             settings,
@@ -88,6 +93,7 @@ impl<'a> Context<'a> {
             roots,
             cache,
             sound,
+            conditions,
         })
     }
 
@@ -176,6 +182,7 @@ impl<'a> Context<'a> {
             action_key: done.record.key,
             tree: self.store.layout().tree(&done.record.tree),
             digest: done.record.tree,
+            needs: done.record.inputs.needs.keys().cloned().collect(),
             fresh: done.fresh,
             isolation: done.record.isolation.clone(),
         }

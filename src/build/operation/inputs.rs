@@ -38,7 +38,7 @@ impl Context<'_> {
     }
 
     /// Files beside a recipe, named by `key` of it.
-    fn files(
+    pub(super) fn files(
         &self,
         name: &ComponentName,
         key: &str,

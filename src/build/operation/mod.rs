@@ -3,6 +3,7 @@
 mod collect;
 mod context;
 mod expected;
+mod golden;
 mod inputs;
 mod packages;
 mod push;
@@ -23,7 +24,7 @@ use crate::graph::Graph;
 use crate::key::KeyInputs;
 use crate::package::BuiltPackage;
 use crate::report::{Event, Progress, Reporter};
-use crate::sandbox::{self, Runner};
+use crate::sandbox::{self, Conditions, Runner};
 use crate::schedule::{self, Budget, Jobs, Outcome, Plan};
 use crate::settings::Settings;
 use crate::store::ComponentRecord;
@@ -33,6 +34,7 @@ use crate::toolchain::Toolchain;
 pub use collect::{CurrentPackage, Survey, survey};
 use context::Context;
 pub(crate) use expected::measured;
+pub use golden::{golden_entries, golden_file, write_golden};
 pub use push::{Pushed, PushedResult, push};
 pub use rebuild::{Reason, Rebuild, why_rebuild};
 pub use shell::{Shell, open_shell};
@@ -52,6 +54,8 @@ pub struct BuiltComponent {
     pub tree: PathBuf,
     /// The digest of its tree.
     pub digest: Sha256,
+    /// What it needs, directly and indirectly.
+    pub needs: Vec<ComponentName>,
     /// Whether it was built now; else it was in the store.
     pub fresh: bool,
     /// What kept its steps apart from the machine, where that is known.
@@ -66,12 +70,14 @@ pub(crate) struct Machine<'a> {
     pub runner: &'a dyn Runner,
     /// A folder that is the root of every recipe, in place of those of `recipes/build-roots.yaml`.
     pub root: Option<PathBuf>,
+    /// What sandboxes are like, where not as ever.
+    pub conditions: Option<Conditions>,
 }
 
 impl<'a> Machine<'a> {
     /// The machine's own build roots, and this runner.
     pub fn own(runner: &'a dyn Runner) -> Self {
-        Self { runner, root: None }
+        Self { runner, root: None, conditions: None }
     }
 }
 
@@ -94,15 +100,50 @@ pub(crate) fn build_packages_on(
     names: &[PackageName],
     reporter: &dyn Reporter,
 ) -> Result<Vec<BuiltPackage>, BuildError> {
+    Ok(build_whole_on(machine, settings, names, reporter)?.packages)
+}
+
+/// Packages with all components that they are made of, each after what it needs.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    pub components: Vec<BuiltComponent>,
+    pub packages: Vec<BuiltPackage>,
+    /// Of each package.
+    pub made_from: Vec<MadeFrom>,
+}
+
+/// What a package was made from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MadeFrom {
+    /// The digest of all that the workspace has of it, and of the toolchain.
+    pub definition: Sha256,
+    /// The digest of the build roots.
+    pub roots: Sha256,
+}
+
+pub(crate) fn build_whole_on(
+    machine: &Machine<'_>,
+    settings: &Settings,
+    names: &[PackageName],
+    reporter: &dyn Reporter,
+) -> Result<Whole, BuildError> {
     let wanted = packages::wanted(settings, names)?;
     let context = Context::new(machine, settings, packages::graph(settings, &wanted)?, reporter)?;
-    loop {
-        let components = components(&context)?;
+    let (results, packages) = loop {
+        let results = components(&context)?;
         // A tree that is damaged is found when it is to be packed, and is built again; that is sound then.
-        if let Some(packed) = packages::pack_all(&context, &wanted, &components)? {
-            return Ok(packed);
+        if let Some(packed) = packages::pack_all(&context, &wanted, &results)? {
+            break (results, packed);
         }
-    }
+    };
+    let made_from = |package| {
+        let source = packages::source(&context, package, &results);
+        let definition = context.definition(package, &source)?;
+        Ok(MadeFrom { definition, roots: context.roots_of(package) })
+    };
+    let made_from = wanted.iter().map(made_from).collect::<Result<Vec<_>, BuildError>>()?;
+    let components = context.graph.order().iter().map(|name| context.built(&results[name])).collect();
+    Ok(Whole { components, packages, made_from })
 }
 
 /// Builds components and all that they need; what is in the store already is not built again. Gives all of them, each after
@@ -128,7 +169,7 @@ pub fn build_components_by(
     names: &[ComponentName],
     reporter: &dyn Reporter,
 ) -> Result<Vec<BuiltComponent>, BuildError> {
-    build_components_on(&Machine { runner, root: None }, settings, names, reporter)
+    build_components_on(&Machine::own(runner), settings, names, reporter)
 }
 
 pub(crate) fn build_components_on(
@@ -354,6 +395,7 @@ fn component(
         toolchain,
         jobs,
         own_paths: context.settings.own_paths(),
+        conditions: &context.conditions,
     };
     let result = build.run(&context.store, context.machine.runner, *recorder);
     context.tell(*recorder, name, if result.is_ok() { Progress::Finished } else { Progress::Failed });

@@ -132,6 +132,7 @@ fn prepare(
         root: context.root(component),
         toolchain: &toolchain,
         jobs: Jobs(&|| context.settings.jobs),
+        conditions: &context.conditions,
         own_paths: context.settings.own_paths(),
     };
     let stopped = build.run_until(step, folder, &context.store, context.machine.runner, context.reporter);

@@ -165,6 +165,37 @@ struct PackageKey<'a> {
     settings: Sha256,
 }
 
+/// What a package is made of beside its components' trees: what its definition in the workspace comes to.
+#[derive(Debug, Serialize)]
+pub(crate) struct PackageInput<'a> {
+    format: u32,
+    definition: &'a PackageDefinition,
+    records: Vec<medic_model::manifest::ComponentRecord>,
+    version: String,
+    mtime: u64,
+    scripts: Sha256,
+    settings: Sha256,
+    toolchain_licences: Sha256,
+}
+
+/// That of a package.
+///
+/// # Errors
+/// As [`pack`], of reading scripts and settings.
+pub(crate) fn package_input<'a>(source: &Source<'a>) -> Result<PackageInput<'a>, BuildError> {
+    let own = tree::own(source)?;
+    Ok(PackageInput {
+        format: FORMAT,
+        definition: source.definition,
+        records: manifest::records(source),
+        version: manifest::version(source)?.to_string(),
+        mtime: mtime(source),
+        scripts: digest(source, &own.scripts)?,
+        settings: digest(source, &own.settings)?,
+        toolchain_licences: digest(source, &tree::scan_if_there(source, &source.toolchain_licences)?)?,
+    })
+}
+
 /// A package that the store does not have: what packing it begins with.
 #[derive(Debug)]
 pub struct Unpacked {

@@ -132,7 +132,7 @@ fn graft(whole: &mut Tree, home: &RelPath, tree: Tree) -> Result<(), TreeError> 
     if tree.is_empty() { Ok(()) } else { whole.graft(Some(home), tree) }
 }
 
-fn scan_if_there(source: &Source<'_>, folder: &Path) -> Result<Tree, BuildError> {
+pub fn scan_if_there(source: &Source<'_>, folder: &Path) -> Result<Tree, BuildError> {
     if folder.is_dir() { Ok(Tree::scan(folder).map_err(of_tree(source))?) } else { Ok(Tree::new()) }
 }
 

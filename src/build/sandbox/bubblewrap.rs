@@ -9,9 +9,10 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use super::cgroup::ControlGroup;
+use super::conditions::on_processors;
 use super::shell::enter;
 use super::wait::wait;
-use super::{Ending, HOST_NAME, ROOT_FOLDERS, Runner, SandboxPlan, Terminal, USER};
+use super::{Ending, ROOT_FOLDERS, Runner, SandboxPlan, Terminal, USER};
 use crate::error::BuildError;
 
 /// The status with which the shell ends when it cannot enter a control group.
@@ -79,7 +80,8 @@ impl Runner for Bubblewrap {
         let (mut command, group) = command(plan, &[])?;
         let duplicate = || output.try_clone().map_err(|error| failed(Path::new("the log"), &error));
         command.stdin(Stdio::null()).stdout(duplicate()?).stderr(duplicate()?);
-        let mut child = command.spawn().map_err(|error| failed(Path::new("/bin/sh"), &error))?;
+        let mut child = on_processors(plan.conditions.processors, || command.spawn())
+            .map_err(|error| failed(Path::new("/bin/sh"), &error))?;
         let ended = wait(&mut child, plan.limits.time).map_err(|error| failed(Path::new("bwrap"), &error))?;
         let Some(status) = ended else {
             // bwrap is the parent of the sandbox's first process, which dies with it, and all others with that one.
@@ -117,7 +119,7 @@ fn command(plan: &SandboxPlan, more: &[&str]) -> Result<(Command, Option<Control
     let group = ControlGroup::new(&plan.limits);
     let entrances = group.as_ref().map(ControlGroup::entrances).unwrap_or_default();
     let mut command = Command::new("/bin/sh");
-    command.args(enter(plan.limits.memory, &entrances, program(plan, more, &entries)));
+    command.args(enter(plan.conditions.umask, plan.limits.memory, &entrances, program(plan, more, &entries)));
     Ok((command, group))
 }
 
@@ -191,7 +193,7 @@ fn program(plan: &SandboxPlan, more: &[&str], root: &[RootEntry]) -> Vec<OsStrin
         "--cap-drop",
         "ALL",
         "--hostname",
-        HOST_NAME,
+        &plan.conditions.host_name,
         "--clearenv",
     ]
     .map(OsString::from)

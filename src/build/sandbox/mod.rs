@@ -5,7 +5,9 @@
 //!
 //! - the plan's root read-only at `/` (only [`ROOT_FOLDERS`] of it), the plan's mounts, and nothing else of the machine;
 //! - `/proc`, a minimal `/dev`, and an empty `/tmp` of its own;
-//! - user and group 1000, no capabilities, the host name `build`, umask 022, no terminal, nothing on standard input;
+//! - user and group 1000, no capabilities, the plan's host name and umask (`build` and 022 but for a second build that is to
+//!   give the same), no terminal, nothing on standard input;
+//! - the plan's processors, and no other;
 //! - its own process, network (without an interface but loopback), IPC and mount namespaces, which end with it: no
 //!   process and no connection outlives it;
 //! - exactly the plan's environment;
@@ -15,6 +17,7 @@
 
 mod bubblewrap;
 mod cgroup;
+mod conditions;
 mod docker;
 pub mod environment;
 mod kind;
@@ -31,6 +34,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use bubblewrap::Bubblewrap;
+pub use conditions::Conditions;
 pub use docker::Docker;
 pub use kind::{NotARunner, RunnerKind};
 pub use terminal::Terminal;
@@ -62,6 +66,8 @@ pub struct SandboxPlan {
     pub arguments: Vec<String>,
     /// What it may use.
     pub limits: Limits,
+    /// What it can find out and must not let into its result.
+    pub conditions: Conditions,
 }
 
 /// A file or folder of this machine that is visible inside.

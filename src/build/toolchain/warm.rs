@@ -11,7 +11,7 @@ use crate::error::BuildError;
 use crate::key::digest_of;
 use crate::log::{Log, tail};
 use crate::root::Root;
-use crate::sandbox::{Limits, Mount, Runner, SandboxPlan};
+use crate::sandbox::{Conditions, Limits, Mount, Runner, SandboxPlan};
 use crate::store::{Store, StoreError, make_folder};
 
 /// The program among the wrappers that fills the cache.
@@ -96,6 +96,7 @@ fn sandbox_plan(toolchain: &Toolchain, root: &Root, arch: Arch, build: &Path) ->
         folder: "/build".to_owned(),
         arguments: vec![format!("/toolchain/bin/{PROGRAM}")],
         limits: Limits::default(),
+        conditions: Conditions::default(),
     }
 }
 

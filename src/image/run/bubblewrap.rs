@@ -16,13 +16,12 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use medic_model::Arch;
 use std::fs;
 
 use super::handover::{Handover, MAX_PORTS, READY};
 use super::root::Root;
 use super::sandbox::Sandbox;
-use super::{GRACE_SECONDS, Log, Publish, RunError, RunSettings, SRV, StopFlag, Stream, Volume};
+use super::{GRACE_SECONDS, Log, Publish, RunError, RunSettings, SRV, StopFlag, Stream, Volume, emulation};
 use crate::assemble::Image;
 use crate::error::ImageError;
 use crate::progress::{Event, Reporter};
@@ -57,9 +56,7 @@ pub fn run(
     reporter: &dyn Reporter,
     log: &mut Log<'_>,
 ) -> Result<i32, RunError> {
-    if Arch::host() != Some(image.arch) {
-        return Err(RunError::Arch(image.arch));
-    }
+    emulation::check(image.arch)?;
     let is_root = rustix::process::geteuid().is_root();
     warn(settings, is_root, reporter);
     let ports = listen(&settings.publish)?;

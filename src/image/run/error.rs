@@ -58,7 +58,8 @@ pub enum RunError {
     TooManyPorts(usize),
     /// An image for another processor.
     #[error(
-        "the image is for {0}, which this machine's processor cannot run without Docker: build it for this machine, or start a Docker daemon that can"
+        "the image is for {0}, which this machine's processor cannot run, and its kernel knows no emulator for it. On Debian or \
+         Ubuntu: sudo apt-get install qemu-user-static binfmt-support. Or build it for this machine, without --arch"
     )]
     Arch(Arch),
     /// A name that is none for a volume.

@@ -2,6 +2,7 @@
 
 pub mod bubblewrap;
 pub mod docker;
+pub mod emulation;
 mod error;
 pub mod forward;
 mod handover;

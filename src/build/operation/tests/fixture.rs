@@ -234,7 +234,7 @@ impl Fixture {
     }
 
     pub fn machine(&self) -> Machine<'_> {
-        Machine { runner: &*self.runner, root: Some(self.root.clone()) }
+        Machine { runner: &*self.runner, root: Some(self.root.clone()), conditions: None }
     }
 
     pub fn settings(&self) -> Settings {

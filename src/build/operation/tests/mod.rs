@@ -15,6 +15,7 @@ mod sharing;
 mod shells;
 mod sources;
 mod timing;
+mod twice;
 
 use super::*;
 use fixture::Fixture;

@@ -12,7 +12,8 @@ use super::daemon::Facts;
 use super::on_path;
 use super::owner::Owner;
 use crate::error::BuildError;
-use crate::sandbox::{HOST_NAME, Mount, SandboxPlan};
+use crate::sandbox::conditions::processor_list;
+use crate::sandbox::{Mount, SandboxPlan};
 
 /// The label of the store whose builder made a container.
 pub const STORE_LABEL: &str = "org.medic-os.build.store";
@@ -26,16 +27,17 @@ const DOCKERS_OWN: [&str; 4] = ["HOME", "HOSTNAME", "PATH", "TERM"];
 /// Files of the machine's network that Docker shows in every container.
 const NETWORK_FILES: [&str; 3] = ["etc/hosts", "etc/hostname", "etc/resolv.conf"];
 
-/// Process 1 of a step. `$1`: kilobytes of data a process may have. `$2`: variables to remove. Then the program.
+/// Process 1 of a step. `$1`: the umask. `$2`: kilobytes of data a process may have. `$3`: variables to remove. Then the
+/// program.
 ///
 /// Standard input is the builder's: it ends when the builder does, however that ended, and then everything here ends too.
 /// Standard error goes where standard output goes, so that lines stay in their order.
 const STEP: &str = r#"
-umask 022
+umask "$1"
 ulimit -c 0
-ulimit -d "$1" 2>/dev/null || :
-unset $2
-shift 2
+ulimit -d "$2" 2>/dev/null || :
+unset $3
+shift 3
 exec 3<&0 </dev/null 2>&1
 { read -r _ <&3; kill -KILL -1; } &
 exec 3<&-
@@ -45,11 +47,11 @@ exit $?
 
 /// Process 1 of a shell, which has a terminal.
 const SHELL: &str = r#"
-umask 022
+umask "$1"
 ulimit -c 0
-ulimit -d "$1" 2>/dev/null || :
-unset $2
-shift 2
+ulimit -d "$2" 2>/dev/null || :
+unset $3
+shift 3
 "$@"
 exit $?
 "#;
@@ -98,7 +100,7 @@ pub fn body(
     let shell = kind == Kind::Shell;
     Ok(ContainerCreateBody {
         image: Some(image.to_owned()),
-        hostname: Some(HOST_NAME.to_owned()),
+        hostname: Some(plan.conditions.host_name.clone()),
         user: Some(format!("{}:{}", owner.user, owner.group)),
         env: Some(environment(plan).into_iter().map(|(name, value)| format!("{name}={value}")).collect()),
         entrypoint: Some(["/bin/sh", "-c", if shell { SHELL } else { STEP }].map(str::to_owned).into()),
@@ -125,8 +127,12 @@ fn environment(plan: &SandboxPlan) -> BTreeMap<&str, &str> {
 /// What process 1 is given.
 fn arguments(plan: &SandboxPlan) -> Vec<String> {
     let unset = DOCKERS_OWN.iter().filter(|name| !plan.environment.contains_key(**name)).copied();
-    let first =
-        ["sandbox".to_owned(), (plan.limits.memory >> 10).to_string(), unset.collect::<Vec<_>>().join(" ")];
+    let first = [
+        "sandbox".to_owned(),
+        format!("{:03o}", plan.conditions.umask),
+        (plan.limits.memory >> 10).to_string(),
+        unset.collect::<Vec<_>>().join(" "),
+    ];
     first.into_iter().chain(plan.arguments.clone()).collect()
 }
 
@@ -134,7 +140,12 @@ fn host(plan: &SandboxPlan, facts: &Facts) -> Result<HostConfig, BuildError> {
     let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let mounts = network_files(plan).into_iter().chain(plan.mounts.iter().cloned());
     let texts = |texts: &[&str]| Some(texts.iter().map(|text| (*text).to_owned()).collect());
+    let processors = processor_list(plan.conditions.processors).map_err(|error| BuildError::Environment {
+        what: "finding out which processors may be used".to_owned(),
+        message: error.to_string(),
+    })?;
     Ok(HostConfig {
+        cpuset_cpus: processors,
         network_mode: Some("none".to_owned()),
         readonly_rootfs: Some(true),
         mounts: Some(mounts.map(|mount| bind(&mount)).collect::<Result<_, _>>()?),
