@@ -132,6 +132,8 @@ mod tests {
             store: "/s".into(),
             arch: Arch::Arm64,
             jobs: 4,
+            memory: 1 << 30,
+            keep_going: false,
             offline: false,
             access: Access {
                 workspace: "/w".into(),
@@ -143,9 +145,13 @@ mod tests {
                 offline: false,
                 user_agent: "test".to_owned(),
             },
+            revision: None,
             runner: RunnerKind::Bubblewrap,
             docker_host: None,
+            cache: None,
             command_line: String::new(),
+            cancel: crate::Cancel::new(),
+            started: std::time::SystemTime::UNIX_EPOCH,
         }
     }
 

@@ -42,16 +42,3 @@ fn the_time_a_limit_means_is_told() {
     assert!(Ending::TooLong(Duration::from_secs(3600)).to_string().contains("60 minutes"));
     assert!(Ending::OutOfMemory(8 << 30).to_string().contains("8192 MiB"));
 }
-
-#[test]
-fn conditions_are_those_of_the_plan() {
-    let other = |plan: &mut SandboxPlan| {
-        plan.conditions.host_name = "elsewhere".to_owned();
-        plan.conditions.umask = 0o077;
-        plan.conditions.processors = Some(1);
-    };
-    let script = "cat /proc/sys/kernel/hostname; umask; nproc";
-    assert_eq!(run(other, script), (Ending::Status(0), "elsewhere\n0077\n1\n".to_owned()));
-    let (_, usual) = run(|_| (), script);
-    assert!(usual.starts_with("build\n0022\n"), "{usual}");
-}

@@ -210,7 +210,7 @@ fn bind(mount: &Mount) -> Result<DockerMount, BuildError> {
 mod tests {
     use super::*;
     use crate::root::Root;
-    use crate::sandbox::Limits;
+    use crate::sandbox::{Conditions, Limits};
     use medic_model::Sha256;
 
     fn plan() -> SandboxPlan {
@@ -223,6 +223,7 @@ mod tests {
             folder: "/build/src".to_owned(),
             arguments: ["/bin/sh", "-eu", "/steps/01-x"].map(str::to_owned).to_vec(),
             limits: Limits { processes: 77, memory: 1 << 30, ..Limits::default() },
+            conditions: Conditions::default(),
         }
     }
 
@@ -238,7 +239,10 @@ mod tests {
         assert_eq!((body.user.as_deref(), body.tty), (Some("1000:1000"), Some(false)));
         assert_eq!(body.env.expect("set"), ["HOME=/build", "PWD=/build/src", "TEXT=a=b $(x)\n"]);
         let given = body.cmd.expect("set");
-        assert_eq!(given, ["sandbox", "1048576", "HOSTNAME PATH TERM", "/bin/sh", "-eu", "/steps/01-x"]);
+        assert_eq!(
+            given,
+            ["sandbox", "022", "1048576", "HOSTNAME PATH TERM", "/bin/sh", "-eu", "/steps/01-x"]
+        );
         let labels = body.labels.expect("set");
         assert_eq!((labels[STORE_LABEL].as_str(), labels[KIND_LABEL].as_str()), ("/s", "step"));
         let host = body.host_config.expect("set");

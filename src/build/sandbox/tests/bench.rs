@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::key::digest_of;
 use crate::root::Root;
-use crate::sandbox::{Bubblewrap, Docker, Ending, Limits, Mount, Runner, RunnerKind, SandboxPlan, USER};
+use crate::sandbox::{
+    Bubblewrap, Conditions, Docker, Ending, Limits, Mount, Runner, RunnerKind, SandboxPlan, USER,
+};
 
 /// Makes a module for each runner with all of these tests in it; each is given what `$bench` makes for the runner.
 macro_rules! on_each_runner {
@@ -71,6 +73,7 @@ impl Bench {
             folder: "/build".to_owned(),
             arguments: ["/bin/sh", "-eu", "-c", script].map(str::to_owned).to_vec(),
             limits: Limits::default(),
+            conditions: Conditions::default(),
         }
     }
 

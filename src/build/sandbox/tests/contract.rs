@@ -28,6 +28,7 @@ on_each_runner! { super::Bench::new:
     what_it_leaves_behind_ends_with_it,
     memory_is_limited,
     processes_are_limited,
+    conditions_are_those_of_the_plan,
     a_shell_has_a_terminal_of_its_own,
     nothing_outlives_a_killed_builder,
 }
@@ -52,6 +53,17 @@ fn a_program_sees_what_is_declared_and_nothing_else(bench: &Bench) {
     assert_eq!(visible, ["bin", "build", "dev", "etc", "proc", "sysroot", "tmp"]);
     let rest = lines[9..].iter().filter(|line| !line.is_empty() && !line.ends_with(':')).collect::<Vec<_>>();
     assert_eq!(rest, [&"input", &"from /tmp"], "{text}");
+}
+
+fn conditions_are_those_of_the_plan(bench: &Bench) {
+    let script = "cat /proc/sys/kernel/hostname; umask; nproc";
+    let mut plan = bench.plan(script);
+    plan.conditions.host_name = "elsewhere".to_owned();
+    plan.conditions.umask = 0o077;
+    plan.conditions.processors = Some(1);
+    assert_eq!(bench.run_plan(&plan), (Ending::Status(0), "elsewhere\n0077\n1\n".to_owned()));
+    let (_, usual) = bench.run(script);
+    assert!(usual.starts_with("build\n0022\n"), "{usual}");
 }
 
 fn the_environment_is_the_plans_and_no_more(bench: &Bench) {
