@@ -3,7 +3,7 @@
 //!
 //! Both stand beside the archive in the store, and neither is part of it or of any key: they are made of what packing knows (recipes,
 //! sources by digest, action keys, the files themselves), and made again when that knowledge or their form changes. A document
-//! is a function of values ([`facts`]); reading those is apart ([`gather`](self)).
+//! is a function of values (`facts`); reading those is apart (`gather`).
 
 mod cargo;
 mod elf;

@@ -2,12 +2,12 @@
 //!
 //! | module | what it is for |
 //! | --- | --- |
-//! | [`origin`] | what a user wrote: an address, a file, a name in a registry |
-//! | [`inspect`] | what an archive is, and what it says of itself |
-//! | [`licence`] | the licence, as an SPDX expression |
-//! | [`npm`] | the dependencies of an npm package |
-//! | [`steps`] | the steps for each kind of project |
-//! | [`text`] | the recipe's text |
+//! | `origin` | what a user wrote: an address, a file, a name in a registry |
+//! | `inspect` | what an archive is, and what it says of itself |
+//! | `licence` | the licence, as an SPDX expression |
+//! | `npm` | the dependencies of an npm package |
+//! | `steps` | the steps for each kind of project |
+//! | `text` | the recipe's text |
 //!
 //! Nothing of what is fetched is ever run. What could not be found out stands in the text with the words `FILL IN`, and is listed.
 

@@ -2,12 +2,12 @@
 //!
 //! | module | what it is for |
 //! | --- | --- |
-//! | [`carry`] | how a location carries a version, and the same location for another |
-//! | [`survey`] | what a location has to offer |
-//! | [`outdated`] | each recipe with the newest version that can be found |
-//! | [`bump`] | a recipe for another version, as a value: sources fetched, text changed |
-//! | [`edit`] | single values of a YAML text changed in place |
-//! | [`pinned`] | what a document pins, and where in its text |
+//! | `carry` | how a location carries a version, and the same location for another |
+//! | `survey` | what a location has to offer |
+//! | `outdated` | each recipe with the newest version that can be found |
+//! | `bump` | a recipe for another version, as a value: sources fetched, text changed |
+//! | `edit` | single values of a YAML text changed in place |
+//! | `pinned` | what a document pins, and where in its text |
 //!
 //! A bump is a first trust: nobody knows the digest before, so what the locations give is taken, from all of them, and they
 //! must agree. Nothing of what is fetched is ever run.

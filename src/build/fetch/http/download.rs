@@ -54,6 +54,12 @@ pub(in crate::fetch) fn download(
         let before = partial.size();
         let Some(slot) = job.hosts.enter(&host, || job.stopped()) else { return Err(Stop::Asked) };
         let ended = one_try(job, want, url, partial)?;
+        // Before another takes the place: it would only be told the same.
+        if let Ended::Again(_, Some(after)) = &ended
+            && *after <= job.limits.max_delay
+        {
+            job.hosts.rest(&host, *after);
+        }
         drop(slot);
         let (reason, after) = match ended {
             Ended::Whole => return Ok(Outcome::Whole { resumed }),
@@ -72,9 +78,6 @@ pub(in crate::fetch) fn download(
         }
         if let Some(long) = after.filter(|after| *after > job.limits.max_delay) {
             return Ok(Outcome::Failed(Reason::Busy(long)));
-        }
-        if let Some(after) = after {
-            job.hosts.rest(&host, after);
         }
         let delay = backoff(job.limits, attempt, chance()).max(after.unwrap_or_default());
         let (location, reason) = (shown(url), reason.to_string());

@@ -85,6 +85,10 @@ fn change_all(top: &Path, user: u32, group: u32) -> Result<(), BuildError> {
             let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
             chownat(CWD, &path, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)
                 .map_err(|errno| failed(errno.into()))?;
+            // Another owner costs a file its setuid bit (chown(2)): the checks are to see what the steps made.
+            if meta.is_file() && meta.mode() & 0o6000 != 0 {
+                fs::set_permissions(&path, meta.permissions()).map_err(failed)?;
+            }
         }
         if meta.is_dir() {
             for entry in fs::read_dir(&path).map_err(failed)? {
