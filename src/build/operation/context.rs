@@ -37,6 +37,16 @@ pub(super) struct Context<'a> {
     sound: Mutex<BTreeSet<Sha256>>,
 }
 
+/// What gives the build roots of a graph's recipes.
+type FindRoots = fn(
+    &Machine<'_>,
+    &Settings,
+    &Definitions,
+    &Graph,
+    &Store,
+    &dyn Reporter,
+) -> Result<BTreeMap<String, Root>, BuildError>;
+
 impl<'a> Context<'a> {
     pub fn new(
         machine: &'a Machine<'a>,
@@ -44,27 +54,10 @@ impl<'a> Context<'a> {
         graph: Graph,
         reporter: &'a dyn Reporter,
     ) -> Result<Self, BuildError> {
-        let definitions = Definitions::new(&settings.workspace);
-        let toolchain = ToolchainPlan::new(&definitions, Arch::host())?;
+        // A wrong definition is told before another builder is waited for.
+        ToolchainPlan::new(&Definitions::new(&settings.workspace), Arch::host())?;
         let store = Store::open(&settings.store, &settings.command_line, reporter)?;
-        let sources = sources(&graph, settings)?;
-        let roots = roots(machine, settings, &definitions, &graph, &store, reporter)?;
-        let (cache, sound) = (Cache::new(settings), Mutex::default());
-        let conditions = machine.conditions.clone().unwrap_or_default();
-        Ok(Self {
-            machine,
-            settings,
-            reporter,
-            definitions,
-            graph,
-            store,
-            toolchain,
-            sources,
-            roots,
-            cache,
-            sound,
-            conditions,
-        })
+        Self::on(machine, settings, graph, store, reporter, roots)
     }
 
     /// As [`Self::new`], to look only: nothing is made, so a build root may be lacking.
@@ -75,12 +68,21 @@ impl<'a> Context<'a> {
         store: Store,
         reporter: &'a dyn Reporter,
     ) -> Result<Self, BuildError> {
+        Self::on(machine, settings, graph, store, reporter, existing_roots)
+    }
+
+    fn on(
+        machine: &'a Machine<'a>,
+        settings: &'a Settings,
+        graph: Graph,
+        store: Store,
+        reporter: &'a dyn Reporter,
+        roots: FindRoots,
+    ) -> Result<Self, BuildError> {
         let definitions = Definitions::new(&settings.workspace);
         let toolchain = ToolchainPlan::new(&definitions, Arch::host())?;
         let sources = sources(&graph, settings)?;
-        let roots = existing_roots(machine, &definitions, &graph, &store, reporter)?;
-        let (cache, sound) = (Cache::new(settings), Mutex::default());
-        let conditions = Conditions::default();
+        let roots = roots(machine, settings, &definitions, &graph, &store, reporter)?;
         Ok(Self {
             machine,
             settings,
@@ -91,9 +93,9 @@ impl<'a> Context<'a> {
             toolchain,
             sources,
             roots,
-            cache,
-            sound,
-            conditions,
+            cache: Cache::new(settings),
+            sound: Mutex::default(),
+            conditions: machine.conditions.clone().unwrap_or_default(),
         })
     }
 
@@ -220,6 +222,7 @@ fn roots(
 
 fn existing_roots(
     machine: &Machine<'_>,
+    _: &Settings,
     definitions: &Definitions,
     graph: &Graph,
     store: &Store,
