@@ -77,7 +77,6 @@ fn pack_one(
     package: &PackageDefinition,
     results: &Results,
 ) -> Result<Option<BuiltPackage>, BuildError> {
-    context.reporter.report(Event::Packing(package.name.clone()));
     let (source, store) = (source(context, package, results), &context.store);
     let fetch = |wanted: &[&FileSource]| context.fetch_files(&absent(wanted, store.layout().root()));
     let evidence = evidence(context, &source, results, &fetch);
@@ -87,6 +86,7 @@ fn pack_one(
             built
         }
         Err(unpacked) => {
+            context.reporter.report(Event::Packing(package.name.clone()));
             for name in &package.components {
                 if !context.is_sound(&results[name].record)? {
                     return Ok(None);
