@@ -38,7 +38,7 @@ fn a_change_without_its_recipe_is_a_failure_and_one_with_it_is_not() {
         assert!(changed.stdout.contains(part), "no '{part}' in {}", changed.stdout);
     }
 
-    fixture.change(recipe, "-s -o", "-s  -o");
+    fixture.change(recipe, "-pie -o", "-pie  -o");
     let outdated = fixture.xtask(&["golden"]).success();
     assert!(outdated.stdout.contains("its definition changed"), "{}", outdated.stdout);
     assert!(outdated.stdout.contains("golden --update --arch x64 hello"), "{}", outdated.stdout);

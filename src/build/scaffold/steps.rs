@@ -28,6 +28,12 @@ const INSTALL: &str = "      # Manuals and translations are of no use in an imag
       find \"$DESTDIR\" -name '*.la' -delete
 ";
 
+/// The checks ask for it, and compilers do not do it of themselves.
+const PIE: &str =
+    "      # At a random address at each start, so that an attacker does not know where its code is.
+      export CFLAGS=\"$CFLAGS -fPIE\" CXXFLAGS=\"$CXXFLAGS -fPIE\" LDFLAGS=\"$LDFLAGS -static-pie\"
+";
+
 const PKG_CONFIG: &str =
     "      # Found wherever the component is: components that need this one see it below /sysroot.
       find \"$DESTDIR$PREFIX\" -name '*.pc' -exec sed -i 's|^prefix=.*|prefix=${pcfiledir}/../..|' {} +
@@ -66,7 +72,7 @@ fn configure(before: &str, command: &str, found: &Found, kind: Kind) -> String {
 steps:
   - name: configure
     run: |
-{before}{remark}      {command}{options}
+{PIE}{before}{remark}      {command}{options}
   - name: compile
     run: make -j\"$JOBS\"
   - name: install
@@ -84,7 +90,7 @@ tools: [cmake, make, sed, find]
 steps:
   - name: configure
     run: |
-      # The system is named so that it may not ask which machine it is built on; libraries are those of `needs` only.
+{PIE}      # The system is named so that it may not ask which machine it is built on; libraries are those of `needs` only.
       cmake -S . -B build -G 'Unix Makefiles' \\
         -DCMAKE_BUILD_TYPE=MinSizeRel -DCMAKE_INSTALL_PREFIX=\"$PREFIX\" -DCMAKE_INSTALL_LIBDIR=lib \\
         -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=\"${{TARGET%%-*}}\" \\
@@ -102,9 +108,9 @@ steps:
 }
 
 fn make(found: &Found) -> String {
-    let variables = "CC=\"$CC\" AR=\"$AR\" RANLIB=\"$RANLIB\" PREFIX=\"$PREFIX\" prefix=\"$PREFIX\"";
-    let staged =
-        "CC=\"$CC\" AR=\"$AR\" RANLIB=\"$RANLIB\" PREFIX=\"$DESTDIR$PREFIX\" prefix=\"$DESTDIR$PREFIX\"";
+    let variables =
+        "CC=\"$CC $CFLAGS $LDFLAGS\" AR=\"$AR\" RANLIB=\"$RANLIB\" PREFIX=\"$PREFIX\" prefix=\"$PREFIX\"";
+    let staged = "CC=\"$CC $CFLAGS $LDFLAGS\" AR=\"$AR\" RANLIB=\"$RANLIB\" PREFIX=\"$DESTDIR$PREFIX\" prefix=\"$DESTDIR$PREFIX\"";
     let install = if found.installs && found.staged {
         format!("      make install DESTDIR=\"$DESTDIR\" {variables}\n{}", install(found))
     } else if found.installs {
@@ -123,11 +129,11 @@ fn make(found: &Found) -> String {
 steps:
   - name: compile
     run: |
-      # CFLAGS and LDFLAGS are in the environment; give them here where the Makefile sets its own: make CFLAGS=\"$CFLAGS …\"
+{PIE}      # CFLAGS and LDFLAGS are in the environment, and go through CC to a Makefile that does not look for them.
       make -j\"$JOBS\" {variables}
   - name: install
     run: |
-{install}{TEST}"
+{PIE}{install}{TEST}"
     )
 }
 

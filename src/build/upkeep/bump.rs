@@ -93,6 +93,7 @@ pub fn bump(
     let asker = Asker::new(&settings.store, &settings.access, &limits, &events, &cancel)?;
     let mover = Mover { asker: &asker, indexes: Indexes::default(), pinned: &pinned, to };
     let (mut sources, mut edits, mut days) = (Vec::new(), vec![pinned.set_version(to)], Vec::new());
+    edits.extend(pinned.set_purl(to));
     let version = pinned.version.upstream();
     for source in &pinned.sources {
         // A commit alone says nothing of a version: it moves only where nothing else does.

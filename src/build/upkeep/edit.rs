@@ -201,7 +201,7 @@ fn scalars(text: &str) -> Result<Vec<Scalar>, EditError> {
                 found.push(Scalar {
                     path: path(&levels),
                     from: byte(span.start.index()),
-                    to: byte(span.end.index()),
+                    to: end(text, byte(span.start.index()), byte(span.end.index()), style),
                     line: span.start.line(),
                     style,
                     in_flow: levels.last().is_some_and(|(_, flow)| *flow),
@@ -213,6 +213,28 @@ fn scalars(text: &str) -> Result<Vec<Scalar>, EditError> {
         }
     }
     Ok(found)
+}
+
+/// Where a scalar ends. The parser's end is behind what follows a quoted one on its line: spaces, a remark.
+fn end(text: &str, from: usize, to: usize, style: ScalarStyle) -> usize {
+    let quote = match style {
+        ScalarStyle::SingleQuoted => '\'',
+        ScalarStyle::DoubleQuoted => '"',
+        _ => return to,
+    };
+    let mut letters = text[from..to].char_indices().skip(1).peekable();
+    while let Some((at, letter)) = letters.next() {
+        let escapes = match quote {
+            '"' => letter == '\\',
+            _ => letter == quote && letters.peek().is_some_and(|(_, next)| *next == quote),
+        };
+        if escapes {
+            letters.next();
+        } else if letter == quote {
+            return from + at + 1;
+        }
+    }
+    to
 }
 
 fn advance(levels: &mut [(Level, bool)]) {
@@ -259,6 +281,18 @@ mod tests {
         assert_eq!(edit(RECIPE, &edits).as_deref(), Ok(expected));
         let windows = RECIPE.replace('\n', "\r\n");
         assert_eq!(edit(&windows, &edits), Ok(expected.replace('\n', "\r\n")), "line ends stay");
+    }
+
+    #[test]
+    fn a_remark_behind_a_quoted_value_stays() {
+        for (old, new) in [
+            ("version: \"1.0\" # a \"remark\"\nname: x\n", "version: \"1.1\" # a \"remark\"\nname: x\n"),
+            ("version: '1.0'   # it's\nname: x\n", "version: '1.1'   # it's\nname: x\n"),
+            ("{version: '1''0', name: x}\n", "{version: '1.1', name: x}\n"),
+            ("version: \"1\\\"0\"\n", "version: \"1.1\"\n"),
+        ] {
+            assert_eq!(edit(old, &[at("version", "1.1")]).as_deref(), Ok(new), "{old}");
+        }
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct Pinned {
     pub version: Version,
     /// The day of its release; the toolchain has none.
     pub released: Option<Date>,
+    /// The component's package URL, where the document has one.
+    pub purl: Option<String>,
     /// The files.
     pub sources: Vec<PinnedSource>,
 }
@@ -70,6 +72,7 @@ impl Pinned {
             text,
             version: recipe.version.clone(),
             released: Some(recipe.released),
+            purl: recipe.purl.as_ref().map(ToString::to_string),
             sources: recipe.sources.iter().enumerate().filter_map(source).collect(),
         })
     }
@@ -82,7 +85,8 @@ impl Pinned {
             at: vec![key("sources"), key(&arch.to_string())],
             file: file_source(source),
         });
-        Ok(Self { file, text, version: toolchain.version, released: None, sources: sources.collect() })
+        let (version, sources) = (toolchain.version.clone(), sources.collect());
+        Ok(Self { file, text, version, released: None, purl: None, sources })
     }
 
     /// That a changed text still is a document of its kind.
@@ -100,6 +104,13 @@ impl Pinned {
     /// The edit of the version.
     pub fn set_version(&self, to: &Version) -> Edit {
         Edit { path: vec![key("version")], to: to.to_string() }
+    }
+
+    /// The edit of a package URL that names the version.
+    pub fn set_purl(&self, to: &Version) -> Option<Edit> {
+        let (old, new) = (self.version.to_string(), to.to_string());
+        let purl = self.purl.as_ref().filter(|purl| purl.contains(&old))?;
+        Some(Edit { path: vec![key("purl")], to: purl.replace(&old, &new) })
     }
 
     /// The edit of the day of release, where the document has one.
