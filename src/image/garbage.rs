@@ -13,6 +13,7 @@ use medic_model::image::ImageDefinition;
 use crate::assemble::{AssembleSettings, PackageArchive, Record as ImageRecord, key};
 use crate::error::ImageError;
 use crate::layers::{Record as PackageRecord, form};
+use crate::oci::is_of_an_archive;
 use crate::report::Layer;
 use crate::store::{MARK, Store, is_locked};
 
@@ -69,7 +70,8 @@ pub struct CurrentImage {
 }
 
 /// Everything of this crate in the store below `root`, but the volumes, which are people's data. Needed are the records and layers
-/// of `packages`, the archives that current images are made of, and the records of `images`, in every compression.
+/// of `packages`, the archives that current images are made of, and the records of `images`, in every compression; and what is
+/// known of archives that still are where they were written: else the next build would write them again.
 ///
 /// # Errors
 /// A folder of the store cannot be read.
@@ -94,7 +96,11 @@ pub fn stored(root: &Path, packages: &[Sha256], images: &[CurrentImage]) -> Resu
         hold(record.as_ref().map(|record| record.layers.as_slice()).unwrap_or_default(), &path);
         add(&mut found, StoredKind::Image, path, record.is_none().then(Vec::new));
     }
+    let mut outputs = BTreeSet::new();
     for path in list(&written)? {
+        if is_of_an_archive(&store, &path) {
+            outputs.insert(path.clone());
+        }
         add(&mut found, StoredKind::Output, path, None);
     }
     for path in list(&blobs)? {
@@ -109,7 +115,7 @@ pub fn stored(root: &Path, packages: &[Sha256], images: &[CurrentImage]) -> Resu
         add(&mut found, StoredKind::Leftover, path, Some(Vec::new()));
     }
     for stored in &mut found {
-        stored.needed = needed.contains(&stored.path);
+        stored.needed = needed.contains(&stored.path) || outputs.contains(&stored.path);
         let lockable = matches!(stored.kind, StoredKind::RootFilesystem | StoredKind::Leftover);
         stored.in_use = lockable && is_locked(&stored.path);
     }

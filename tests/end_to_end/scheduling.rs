@@ -11,7 +11,7 @@ const BUILD: [&str; 2] = ["build-package", "hello"];
 /// A component that takes a moment, is another one in each run of the tests, and needs these.
 fn component(fixture: &Fixture, name: &str, needs: &str, script: &str) {
     let text = format!(
-        "name: {name}\nversion: \"1.0\"\nreleased: 2026-01-01\nsummary: The <b>part</b> \"{name}\"\nhomepage: https://example.org\nlicence: Zlib\nneeds: [{needs}]\nsteps:\n  - name: configure\n    run: sleep 0.2 # {}\n  - name: compile\n    run: |\n      {script}\n      mkdir -p \"$DESTDIR$PREFIX\"\n      echo {name} > \"$DESTDIR$PREFIX/text\"\n",
+        "name: {name}\nversion: \"1.0\"\nreleased: 2026-01-01\nsummary: The <b>part</b> \"{name}\"\nhomepage: https://example.org\nlicence: Zlib\nneeds: [{needs}]\nsteps:\n  - name: configure\n    run: sleep 0.2 # {}\n  - name: compile\n    run: |\n      {script}\n      mkdir -p \"$DESTDIR$PREFIX\"\n      echo {name} > \"$DESTDIR$PREFIX/text\"\n      mkdir -p \"$DESTDIR$PREFIX/share/licenses/{name}\"\n      echo Zlib > \"$DESTDIR$PREFIX/share/licenses/{name}/LICENSE\"\n",
         std::process::id()
     );
     fixture.write(&format!("recipes/{name}/recipe.yaml"), &text);

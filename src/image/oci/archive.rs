@@ -16,7 +16,7 @@ use crate::assemble::{Image, Written};
 use crate::error::ImageError;
 use crate::layers::use_layer;
 use crate::report::Layer;
-use crate::store::{Scratch, Stamp, put, touch};
+use crate::store::{Scratch, Stamp, Store, put, touch};
 
 /// A member of Docker's `manifest.json` (moby, `image/spec/v1.2.md`).
 #[derive(Debug, Serialize)]
@@ -34,6 +34,12 @@ struct Record {
     path: PathBuf,
     manifest: Sha256,
     stamp: Stamp,
+}
+
+/// Whether this record is of an archive that is there as it was written.
+pub(crate) fn is_of_an_archive(store: &Store, record: &Path) -> bool {
+    let record: Option<Record> = store.read_json(record);
+    record.is_some_and(|record| Stamp::of(&record.path).is_ok_and(|stamp| stamp == record.stamp))
 }
 
 /// A member of the archive.

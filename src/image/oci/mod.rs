@@ -6,6 +6,8 @@ mod layout;
 
 use std::collections::BTreeMap;
 
+pub(crate) use archive::is_of_an_archive;
+
 use crate::assemble::Image;
 use crate::error::ImageError;
 use documents::{Descriptor, INDEX, ImageIndex, MANIFEST, Platform};
