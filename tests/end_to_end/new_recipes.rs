@@ -119,7 +119,7 @@ fn real_upstreams_of_each_kind_are_built_and_run() {
     let fixture = Fixture::new("new-upstreams");
     for (name, from) in [
         ("hello", "debian:pool/main/h/hello/hello_2.10.orig.tar.gz"),
-        ("uchardet", "debian:pool/main/u/uchardet/uchardet_0.0.7.orig.tar.xz"),
+        ("md4c", "debian:pool/main/m/md4c/md4c_0.4.8.orig.tar.gz"),
         ("tree", "debian:pool/main/t/tree/tree_2.1.0.orig.tar.gz"),
         ("semver", "npm:semver@7.5.4"),
     ] {
@@ -132,12 +132,13 @@ fn real_upstreams_of_each_kind_are_built_and_run() {
             std::fs::read_to_string(fixture.join(&format!("recipes/{name}/recipe.yaml"))).expect("written");
         text.lines().find_map(|line| line.strip_prefix("licence: ")?.split(" #").next().map(str::to_owned))
     };
-    let licences = ["hello", "uchardet", "tree", "semver"].map(|name| licence(name).unwrap_or_default());
-    assert_eq!(licences, ["GPL-3.0-or-later", "UNKNOWN", "GPL-2.0-or-later", "ISC"]);
-    let trees = build(&fixture, &["hello", "uchardet", "tree", "semver"]);
+    let licences = ["hello", "md4c", "tree", "semver"].map(|name| licence(name).unwrap_or_default());
+    assert_eq!(licences, ["GPL-3.0-or-later", "MIT", "GPL-2.0-or-later", "ISC"]);
+    let trees = build(&fixture, &["hello", "md4c", "tree", "semver"]);
     let program = |tree: &PathBuf, name: &str| tree.join("bin").join(name).to_string_lossy().into_owned();
     assert_eq!(call(&program(&trees[0], "hello"), &[]).success().text(), "Hello, world!");
-    assert!(trees[1].join("lib/libuchardet.a").is_file());
+    let page = call("sh", &["-c", "echo '*x*' | \"$0\"", &program(&trees[1], "md2html")]).success();
+    assert_eq!(page.text(), "<p><em>x</em></p>");
     let version = call(&program(&trees[2], "tree"), &["--version"]).success();
     assert!(version.stdout.contains("tree v2.1.0"), "{}", version.stdout);
     let higher = call("node", &[&program(&trees[3], "semver"), "1.0.0", "2.0.0", "--range", ">1"]).success();

@@ -10,7 +10,7 @@ pub static NO_PIE: Check = Check {
     title: "a program that is not position independent",
     why: "It stands at the same address in every process, so an attacker knows where its code is. A position-independent one \
           is put at a random address at each start.",
-    mend: "Compile with -fPIE and link with -static-pie (for \"$CC\"; measured: a few per cent larger). A program that reads \
+    mend: "Compile with -fPIE and link with -pie (for \"$CC\"; measured: a few per cent larger). A program that reads \
            nothing from the network, or whose size counts more, may declare an exception with the measured cost.",
     looks: Looks::AtTree,
     level: Level::Error,

@@ -31,7 +31,13 @@ const INSTALL: &str = "      # Manuals and translations are of no use in an imag
 /// The checks ask for it, and compilers do not do it of themselves.
 const PIE: &str =
     "      # At a random address at each start, so that an attacker does not know where its code is.
-      export CFLAGS=\"$CFLAGS -fPIE\" CXXFLAGS=\"$CXXFLAGS -fPIE\" LDFLAGS=\"$LDFLAGS -static-pie\"
+      export CFLAGS=\"$CFLAGS -fPIE\" CXXFLAGS=\"$CXXFLAGS -fPIE\" LDFLAGS=\"$LDFLAGS -pie\"
+";
+
+/// The same for what may look for neither CFLAGS nor LDFLAGS. No linker flags: zig links objects as well.
+const PIE_BY_CC: &str = "      # At a random address at each start, so that an attacker does not know where its code is. Through CC, for a Makefile that
+      # looks for neither CFLAGS nor LDFLAGS.
+      export CC=\"$CC $CFLAGS -fPIE -static -pie\"
 ";
 
 const PKG_CONFIG: &str =
@@ -55,6 +61,8 @@ fn configure(before: &str, command: &str, found: &Found, kind: Kind) -> String {
         _ => "[make, sed, awk, find]",
     };
     let autoconf = kind != Kind::Configure;
+    // What Autoconf was told stands in the Makefile.
+    let (pie, again) = if autoconf { (PIE, "") } else { (PIE_BY_CC, PIE_BY_CC) };
     let mut options = String::new();
     if autoconf {
         options.push_str(" \\\n        --disable-dependency-tracking --disable-nls");
@@ -72,12 +80,13 @@ fn configure(before: &str, command: &str, found: &Found, kind: Kind) -> String {
 steps:
   - name: configure
     run: |
-{PIE}{before}{remark}      {command}{options}
+{pie}{before}{remark}      {command}{options}
   - name: compile
-    run: make -j\"$JOBS\"
+    run: |
+{again}      make -j\"$JOBS\"
   - name: install
     run: |
-      make install DESTDIR=\"$DESTDIR\"
+{again}      make install DESTDIR=\"$DESTDIR\"
 {}{TEST}",
         install(found)
     )
@@ -90,13 +99,16 @@ tools: [cmake, make, sed, find]
 steps:
   - name: configure
     run: |
-{PIE}      # The system is named so that it may not ask which machine it is built on; libraries are those of `needs` only.
+      # Programs are at a random address at each start, so that an attacker does not know where their code is.
+      export CFLAGS=\"$CFLAGS -fPIE\" CXXFLAGS=\"$CXXFLAGS -fPIE\"
+      # The system is named so that it may not ask which machine it is built on; libraries are those of `needs` only.
       cmake -S . -B build -G 'Unix Makefiles' \\
         -DCMAKE_BUILD_TYPE=MinSizeRel -DCMAKE_INSTALL_PREFIX=\"$PREFIX\" -DCMAKE_INSTALL_LIBDIR=lib \\
         -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=\"${{TARGET%%-*}}\" \\
         -DCMAKE_FIND_ROOT_PATH=\"$SYSROOT\" -DCMAKE_FIND_ROOT_PATH_MODE_PROGRAM=NEVER \\
         -DCMAKE_FIND_ROOT_PATH_MODE_LIBRARY=ONLY -DCMAKE_FIND_ROOT_PATH_MODE_INCLUDE=ONLY \\
-        -DBUILD_SHARED_LIBS=OFF -DBUILD_TESTING=OFF -DCMAKE_SKIP_RPATH=ON
+        -DBUILD_SHARED_LIBS=OFF -DBUILD_TESTING=OFF -DCMAKE_SKIP_RPATH=ON \\
+        -DCMAKE_EXE_LINKER_FLAGS=\"$LDFLAGS -pie\"
   - name: compile
     run: cmake --build build --parallel \"$JOBS\"
   - name: install
@@ -108,9 +120,9 @@ steps:
 }
 
 fn make(found: &Found) -> String {
-    let variables =
-        "CC=\"$CC $CFLAGS $LDFLAGS\" AR=\"$AR\" RANLIB=\"$RANLIB\" PREFIX=\"$PREFIX\" prefix=\"$PREFIX\"";
-    let staged = "CC=\"$CC $CFLAGS $LDFLAGS\" AR=\"$AR\" RANLIB=\"$RANLIB\" PREFIX=\"$DESTDIR$PREFIX\" prefix=\"$DESTDIR$PREFIX\"";
+    let variables = "CC=\"$CC\" AR=\"$AR\" RANLIB=\"$RANLIB\" PREFIX=\"$PREFIX\" prefix=\"$PREFIX\"";
+    let staged =
+        "CC=\"$CC\" AR=\"$AR\" RANLIB=\"$RANLIB\" PREFIX=\"$DESTDIR$PREFIX\" prefix=\"$DESTDIR$PREFIX\"";
     let install = if found.installs && found.staged {
         format!("      make install DESTDIR=\"$DESTDIR\" {variables}\n{}", install(found))
     } else if found.installs {
@@ -129,11 +141,10 @@ fn make(found: &Found) -> String {
 steps:
   - name: compile
     run: |
-{PIE}      # CFLAGS and LDFLAGS are in the environment, and go through CC to a Makefile that does not look for them.
-      make -j\"$JOBS\" {variables}
+{PIE_BY_CC}      make -j\"$JOBS\" {variables}
   - name: install
     run: |
-{PIE}{install}{TEST}"
+{PIE_BY_CC}{install}{TEST}"
     )
 }
 
