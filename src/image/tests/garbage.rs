@@ -26,7 +26,7 @@ fn flip(path: &Path) {
 fn everything_is_listed_with_what_names_it() {
     let tiny = Tiny::new();
     let old = tiny.image();
-    tiny.archive(&old);
+    let archive = tiny.archive(&old);
     let packages = vec![tiny.packages[0].clone(), init_package(tiny.folder.path(), "0.2.0")];
     let new = settings(&tiny.store());
     let image = assemble(&definition(IMAGE), &packages, &new, &()).expect("assembled");
@@ -38,14 +38,16 @@ fn everything_is_listed_with_what_names_it() {
 
     let digests: Vec<_> = packages.iter().map(|package| package.sha256).collect();
     let current = CurrentImage { definition: definition(IMAGE), packages: packages.clone(), settings: new };
-    let all = stored(&tiny.store(), &digests, &[current]).expect("read");
-    // Both packages in both compressions; the image of this commit.
+    let look = || stored(&tiny.store(), &digests, std::slice::from_ref(&current)).expect("read");
+    let all = look();
+    // Both packages in both compressions; the image of this commit; the archive, which is there as it was written.
     use StoredKind::{Image, Layer, Leftover, Output, PackageRecord};
-    assert_eq!(kinds(&all, true), [PackageRecord, PackageRecord, PackageRecord, PackageRecord, Image]);
+    let needed = [PackageRecord, PackageRecord, PackageRecord, PackageRecord, Image];
+    assert_eq!(kinds(&all, true), [&needed[..], &[Output]].concat());
     let others = kinds(&all, false);
     assert_eq!(
         others.iter().filter(|kind| **kind != Layer).collect::<Vec<_>>(),
-        [&PackageRecord, &Image, &Image, &Output, &Leftover]
+        [&PackageRecord, &Image, &Image, &Leftover]
     );
     // gzip: base, busybox, two of the init, two configurations; zstd: base, busybox, init, configuration.
     assert_eq!(others.iter().filter(|kind| **kind == Layer).count(), 10);
@@ -57,6 +59,8 @@ fn everything_is_listed_with_what_names_it() {
     assert_eq!(of(&old.layers[2]).len(), 3);
     assert_eq!(of(&image.layers[1]).len(), 2);
     assert!(all.iter().all(|one| !one.in_use && !one.path.starts_with(tiny.store().join("volumes"))));
+    std::fs::remove_file(archive).expect("removed");
+    assert_eq!(kinds(&look(), true), needed, "what is known of an archive that is gone is of no use");
 }
 
 #[test]
