@@ -31,12 +31,23 @@ pub use emulated::Emulated;
 pub use scratch::Scratch;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The workspace's folder.
 pub fn workspace() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().map_or_else(|| tests.to_owned(), Path::to_owned)
+}
+
+/// A word that no other run of the tests has, at no time and on no machine, and that is the same all through this
+/// process. Process numbers alone come again, and the tests' store is kept, so an earlier run's result would be found.
+pub fn run_mark() -> &'static str {
+    static MARK: OnceLock<String> = OnceLock::new();
+    MARK.get_or_init(|| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        format!("{}-{}", since.as_nanos(), std::process::id())
+    })
 }
 
 /// Asks again and again until the answer is there; panics with `what` when the time is over.

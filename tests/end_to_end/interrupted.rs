@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use medic_tests::command::{Outcome, call};
 use medic_tests::fixture::Fixture;
-use medic_tests::wait_for;
+use medic_tests::{run_mark, wait_for};
 
 const RECIPE: &str = "recipes/hello/recipe.yaml";
 const BUILD: [&str; 2] = ["build-package", "hello"];
@@ -14,7 +14,7 @@ const BUILD: [&str; 2] = ["build-package", "hello"];
 fn slow(name: &str, seconds: u32) -> (Fixture, std::process::Child) {
     let fixture = Fixture::new(name);
     // The name makes the recipe another one in each run, so that no earlier result is found.
-    let pause = format!("      sleep {seconds} # {name} {}\n      mkdir", std::process::id());
+    let pause = format!("      sleep {seconds} # {name} {}\n      mkdir", run_mark());
     fixture.change(RECIPE, "      mkdir", &pause);
     let output = std::fs::File::create(fixture.join("output")).expect("writable");
     let child = fixture
@@ -48,7 +48,7 @@ fn ctrl_c_leaves_nothing_behind_and_the_next_run_goes_on() {
     let status = wait_for("the builder ends", Duration::from_secs(10), || child.try_wait().expect("a child"));
     assert_eq!(status.code(), Some(130), "{}", output_of(&fixture));
     assert!(output_of(&fixture).contains("run it again"), "{}", output_of(&fixture));
-    let step = format!("4 # interrupted {}", std::process::id());
+    let step = format!("4 # interrupted {}", run_mark());
     wait_for("no process of the sandbox is left", Duration::from_secs(5), || {
         sleeping(&step).text().is_empty().then_some(())
     });

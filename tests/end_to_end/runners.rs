@@ -5,7 +5,7 @@ use std::process::Command;
 use medic_tests::command::{Outcome, call};
 use medic_tests::fixture::Fixture;
 use medic_tests::xtask::{in_workspace, xtask};
-use medic_tests::{Scratch, run};
+use medic_tests::{Scratch, run, run_mark};
 
 const RUNNERS: [&str; 2] = ["bubblewrap", "docker"];
 const USAGE: i32 = 2;
@@ -91,11 +91,7 @@ fn the_summary_and_the_log_say_which_isolation_applied() {
     for runner in RUNNERS {
         let fixture = Fixture::new(&format!("isolation-{runner}"));
         // The runner is no input, so each needs a recipe of its own to build anything.
-        fixture.change(
-            RECIPE,
-            "      mkdir",
-            &format!("      : {runner} {}\n      mkdir", std::process::id()),
-        );
+        fixture.change(RECIPE, "      mkdir", &format!("      : {runner} {}\n      mkdir", run_mark()));
         let outcome = fixture.xtask(&["build-package", "hello", "--runner", runner]).success();
         assert!(outcome.stdout.contains(&format!("built in {runner}")), "{}", outcome.stdout);
         assert!(outcome.stdout.contains("no capabilities"), "{}", outcome.stdout);
@@ -105,7 +101,7 @@ fn the_summary_and_the_log_say_which_isolation_applied() {
 #[test]
 fn docker_that_is_not_there_or_elsewhere_is_said() {
     let fixture = Fixture::new("no-docker");
-    fixture.change(RECIPE, "      mkdir", &format!("      : no docker {}\n      mkdir", std::process::id()));
+    fixture.change(RECIPE, "      mkdir", &format!("      : no docker {}\n      mkdir", run_mark()));
     for (host, says) in [
         ("unix:///nonexistent/docker.sock", "no daemon answers"),
         ("tcp://192.0.2.1:2375", "another machine"),

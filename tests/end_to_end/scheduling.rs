@@ -3,16 +3,17 @@
 use std::process::Command;
 
 use medic_tests::fixture::Fixture;
-use medic_tests::{Scratch, run};
+use medic_tests::{Scratch, run, run_mark};
 
 const RECIPE: &str = "recipes/hello/recipe.yaml";
 const BUILD: [&str; 2] = ["build-package", "hello"];
 
-/// A component that takes a moment, is another one in each run of the tests, and needs these.
+/// A component that takes a moment, is another one in each test and each run, and needs these.
 fn component(fixture: &Fixture, name: &str, needs: &str, script: &str) {
     let text = format!(
-        "name: {name}\nversion: \"1.0\"\nreleased: 2026-01-01\nsummary: The <b>part</b> \"{name}\"\nhomepage: https://example.org\nlicence: Zlib\nneeds: [{needs}]\nsteps:\n  - name: configure\n    run: sleep 0.2 # {}\n  - name: compile\n    run: |\n      {script}\n      mkdir -p \"$DESTDIR$PREFIX\"\n      echo {name} > \"$DESTDIR$PREFIX/text\"\n      mkdir -p \"$DESTDIR$PREFIX/share/licenses/{name}\"\n      echo Zlib > \"$DESTDIR$PREFIX/share/licenses/{name}/LICENSE\"\n",
-        std::process::id()
+        "name: {name}\nversion: \"1.0\"\nreleased: 2026-01-01\nsummary: The <b>part</b> \"{name}\"\nhomepage: https://example.org\nlicence: Zlib\nneeds: [{needs}]\nsteps:\n  - name: configure\n    run: sleep 0.2 # {} {}\n  - name: compile\n    run: |\n      {script}\n      mkdir -p \"$DESTDIR$PREFIX\"\n      echo {name} > \"$DESTDIR$PREFIX/text\"\n      mkdir -p \"$DESTDIR$PREFIX/share/licenses/{name}\"\n      echo Zlib > \"$DESTDIR$PREFIX/share/licenses/{name}/LICENSE\"\n",
+        run_mark(),
+        fixture.join("").display()
     );
     fixture.write(&format!("recipes/{name}/recipe.yaml"), &text);
 }
@@ -52,7 +53,7 @@ fn logs_are_shown_whole_by_step_and_by_key() {
     let fixture = workspace("logs");
     fixture.xtask(&["log", "middel"]).ended_with(3).says("did you mean 'middle'?");
     // A name that no other run has: the tests' store is kept.
-    let unbuilt = format!("unbuilt-{}", std::process::id());
+    let unbuilt = format!("unbuilt-{}", run_mark());
     component(&fixture, &unbuilt, "", "true");
     fixture.xtask(&["log", &unbuilt]).ended_with(1).says("build-image");
     fixture.xtask(&BUILD).success();

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use medic_tests::command::Outcome;
 use medic_tests::fixture::Fixture;
+use medic_tests::run_mark;
 use medic_tests::xtask::{nginx_image, xtask};
 use serde_json::Value;
 
@@ -33,7 +34,7 @@ fn flip(path: &Path) {
 /// A workspace with an image, whose component no other test builds.
 fn workspace(name: &str) -> Fixture {
     let fixture = Fixture::new(name);
-    let mark = format!("      # {name} {}\n      mkdir", std::process::id());
+    let mark = format!("      # {name} {}\n      mkdir", run_mark());
     fixture.change("recipes/hello/recipe.yaml", "      mkdir", &mark);
     fixture.write("images/hello.yaml", IMAGE);
     fixture
