@@ -18,8 +18,12 @@ use crate::package::WINDOW_LOG;
 /// zstd's level; 20 to 22 would need larger windows to help.
 const ZSTD_LEVEL: i32 = 19;
 
-/// How much of the input one thread compresses at a time. Part of the format: it changes the bytes.
-const ZSTD_JOB: u32 = 16 << 20;
+/// How much of the input one thread compresses at a time. Part of the format: it changes the bytes. Each thread holds some
+/// jobs, so it bounds memory.
+const ZSTD_JOB: u32 = 12 << 20;
+
+/// How much of the job before a job knows: 8 is half a window, for which half as much is read twice as by default.
+const ZSTD_OVERLAP: u32 = 8;
 /// How much of the input one gzip member holds (RFC 1952, section 2.2 allows many): memory stays bounded, and what
 /// 32 KiB windows lose at the seams is nothing. Part of the format: it changes the bytes.
 const GZIP_MEMBER: usize = 32 << 20;
@@ -148,6 +152,7 @@ fn zstd_encoder<W: Write>(
     // One worker at least: with none zstd cuts its input otherwise, and the bytes would depend on the machine.
     encoder.multithread(threads.get())?;
     encoder.set_parameter(CParameter::JobSize(ZSTD_JOB))?;
+    encoder.set_parameter(CParameter::OverlapSizeLog(ZSTD_OVERLAP))?;
     Ok(encoder)
 }
 

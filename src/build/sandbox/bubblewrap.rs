@@ -43,12 +43,14 @@ enum RootEntry {
 }
 
 impl Bubblewrap {
-    /// The command line that carries a plan out, but for its limits: for whoever wants to do by hand what the builder does.
+    /// The command line that carries a plan out in a control group that is there already: for whoever wants to do by hand
+    /// what the builder does.
     ///
     /// # Errors
     /// The root cannot be read.
-    pub fn command_line(self, plan: &SandboxPlan) -> io::Result<Vec<OsString>> {
-        Ok(program(plan, &[], &root_entries(&plan.root.tree)?))
+    pub fn command_line(self, plan: &SandboxPlan, group: Option<&ControlGroup>) -> io::Result<Vec<OsString>> {
+        let entries = root_entries(&plan.root.tree)?;
+        Ok([OsString::from("/bin/sh")].into_iter().chain(arguments(plan, &[], &entries, group)).collect())
     }
 }
 
@@ -117,10 +119,20 @@ fn command(plan: &SandboxPlan, more: &[&str]) -> Result<(Command, Option<Control
     let root = &plan.root.tree;
     let entries = root_entries(root).map_err(|error| failed(root, &error))?;
     let group = ControlGroup::new(&plan.limits);
-    let entrances = group.as_ref().map(ControlGroup::entrances).unwrap_or_default();
     let mut command = Command::new("/bin/sh");
-    command.args(enter(plan.conditions.umask, plan.limits.memory, &entrances, program(plan, more, &entries)));
+    command.args(arguments(plan, more, &entries, group.as_ref()));
     Ok((command, group))
+}
+
+/// What the shell is given, which sets the limits and becomes bwrap.
+fn arguments(
+    plan: &SandboxPlan,
+    more: &[&str],
+    entries: &[RootEntry],
+    group: Option<&ControlGroup>,
+) -> Vec<OsString> {
+    let entrances = group.map(ControlGroup::entrances).unwrap_or_default();
+    enter(plan.conditions.umask, plan.limits.memory, &entrances, program(plan, more, entries))
 }
 
 fn ending(status: ExitStatus) -> Result<Ending, BuildError> {

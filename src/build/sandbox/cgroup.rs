@@ -43,9 +43,14 @@ impl ControlGroup {
         if folders.is_empty() { None } else { Some(Self { folders }) }
     }
 
-    /// The files that a process writes its number to in order to enter.
+    /// The files that a process of one thread writes `0` (itself) to in order to enter.
     pub fn entrances(&self) -> Vec<PathBuf> {
-        self.folders.iter().map(|folder| folder.join("cgroup.procs")).collect()
+        let entrance = |folder: &PathBuf| {
+            // Of version 1. For a thread that moves itself the kernel stops nobody; a whole process waits for all processors.
+            let tasks = folder.join("tasks");
+            if tasks.exists() { tasks } else { folder.join("cgroup.procs") }
+        };
+        self.folders.iter().map(entrance).collect()
     }
 
     /// Whether the kernel ended a process of the group because memory was used up.

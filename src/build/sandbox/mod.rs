@@ -34,6 +34,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use bubblewrap::Bubblewrap;
+pub use cgroup::ControlGroup;
 pub use conditions::Conditions;
 pub use docker::Docker;
 pub use kind::{NotARunner, RunnerKind};

@@ -82,7 +82,7 @@ impl Material {
     }
 
     fn code(&self, random: &mut Random, size: usize) -> Vec<u8> {
-        let mut code = b"\x7fELF\x02\x01\x01\0".to_vec();
+        let mut code = b"CODE".to_vec();
         while code.len() < size {
             code.extend_from_slice(
                 &self.instructions[random.skewed(self.instructions.len() as u64) as usize],
@@ -120,7 +120,7 @@ pub fn tree(folder: &Path, files: u64, bytes: u64) -> Result<(), BenchError> {
         let (ending, content) = match random.below(20) {
             0 => ("gz", (0..size).map(|_| random.next() as u8).collect()),
             1..=10 => ("txt", material.text(&mut random, size as usize)),
-            _ => ("o", material.code(&mut random, size as usize)),
+            _ => ("bin", material.code(&mut random, size as usize)),
         };
         let path = above.join(format!("file-{number}.{ending}"));
         fs::write(&path, content).map_err(BenchError::file(&path))?;

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use medic_build::definitions::Definitions;
 use medic_build::report::Silent;
-use medic_build::sandbox::{Bubblewrap, SandboxPlan};
+use medic_build::sandbox::{Bubblewrap, ControlGroup, SandboxPlan};
 use medic_build::{BuildError, Settings, build_components, build_components_by, fetch};
 use medic_model::ComponentName;
 use medic_model::recipe::Recipe;
@@ -35,8 +35,8 @@ pub fn rows(context: &Context, quick: bool) -> Result<Vec<Row>, Failure> {
     let many = Settings { workspace: many_steps(context, &scratch)?, ..real.clone() };
     let runs = if quick { 2 } else { 5 };
     Ok(vec![
-        row("zlib: three steps", &scratch, real, &zlib, runs)?,
-        row("a small program a step, thirty steps", &scratch, &many, &name("steps")?, runs)?,
+        row("zlib: three steps", Target::Ratio(MOST), &scratch, real, &zlib, runs)?,
+        row("a small program a step, thirty steps", Target::None, &scratch, &many, &name("steps")?, runs)?,
     ])
 }
 
@@ -55,7 +55,7 @@ fn many_steps(context: &Context, scratch: &Scratch) -> Result<PathBuf, Failure> 
         // Writing to a text cannot fail.
         let _ = write!(
             recipe,
-            "  - name: step {step}\n    run: |\n      mkdir -p \"$DESTDIR$PREFIX/bin\"\n      \"$CC\" $CFLAGS -DSTEP={step} $LDFLAGS \
+            "  - name: step {step}\n    run: |\n      mkdir -p \"$DESTDIR$PREFIX/bin\"\n      \"$CC\" $CFLAGS -fPIE -DSTEP={step} $LDFLAGS -pie \
              -o \"$DESTDIR$PREFIX/bin/step-{step}\" ../files/step.c\n"
         );
     }
@@ -69,6 +69,7 @@ fn many_steps(context: &Context, scratch: &Scratch) -> Result<PathBuf, Failure> 
 
 fn row(
     case: &str,
+    target: Target,
     scratch: &Scratch,
     settings: &Settings,
     name: &ComponentName,
@@ -85,7 +86,7 @@ fn row(
         case: case.to_owned(),
         ours: ours.time(),
         peer: Some(("by hand".to_owned(), theirs.time())),
-        target: Target::Ratio(MOST),
+        target,
     })
 }
 
@@ -96,6 +97,8 @@ struct ByHand {
     script: PathBuf,
     /// The folder that the recorded build worked in, which the script fills again: the sandboxes' mounts name it.
     work: PathBuf,
+    /// What all its steps run in, with the limits of the first; a folder of the kernel's, removed with this.
+    _group: Option<ControlGroup>,
 }
 
 impl ByHand {
@@ -121,10 +124,16 @@ impl ByHand {
         let definitions = Definitions::new(&settings.workspace);
         let recipe = definitions.recipe(name).map_err(BuildError::from)?;
         let script = keep.join("by-hand");
-        let text = text(&recipe, &definitions.recipe_folder(name), &store.store, &work, &keep, &plans)
-            .map_err(BenchError::file(&script))?;
+        let group = plans.first().and_then(|plan| ControlGroup::new(&plan.limits));
+        let places = Places {
+            folder: &definitions.recipe_folder(name),
+            store: &store.store,
+            work: &work,
+            keep: &keep,
+        };
+        let text = text(&recipe, &places, &plans, group.as_ref()).map_err(BenchError::file(&script))?;
         write(&script, text)?;
-        Ok(Self { script, work })
+        Ok(Self { script, work, _group: group })
     }
 
     fn run(&self, scratch: &Scratch) -> Result<super::measure::Sample, BenchError> {
@@ -147,15 +156,27 @@ fn word(text: impl AsRef<std::ffi::OsStr>) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
+/// Where what a build by hand takes is.
+#[derive(Debug, Clone, Copy)]
+struct Places<'a> {
+    /// The recipe's folder.
+    folder: &'a Path,
+    /// The store with the sources.
+    store: &'a Path,
+    /// What is filled.
+    work: &'a Path,
+    /// The steps and the compiler's cache.
+    keep: &'a Path,
+}
+
 /// The shell text.
 fn text(
     recipe: &Recipe,
-    folder: &Path,
-    store: &Path,
-    work: &Path,
-    keep: &Path,
+    places: &Places<'_>,
     plans: &[SandboxPlan],
+    group: Option<&ControlGroup>,
 ) -> std::io::Result<String> {
+    let Places { folder, store, work, keep } = *places;
     let (source, place) = (work.join("build/src"), |below: &str| word(work.join(below)));
     let mut lines = vec![format!(
         "mkdir -p {} {} {} {} {} {}",
@@ -187,7 +208,7 @@ fn text(
     for plan in plans {
         let sysroot = plan.mounts.iter().filter_map(|mount| mount.guest.strip_prefix("/sysroot/"));
         lines.extend(sysroot.map(|need| format!("mkdir -p {}", word(work.join("sysroot").join(need)))));
-        let line: Vec<String> = Bubblewrap.command_line(plan)?.iter().map(word).collect();
+        let line: Vec<String> = Bubblewrap.command_line(plan, group)?.iter().map(word).collect();
         lines.push(format!("{} </dev/null >>{} 2>&1", line.join(" "), place("log")));
     }
     let out = work.join("build/out").join(format!("srv/software/{}/current/default", recipe.name));

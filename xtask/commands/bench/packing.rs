@@ -32,7 +32,7 @@ const PACKAGE: &str = "name: many\nsummary: Many files\ncomponents: [many]\n";
 
 /// The benchmark.
 pub fn rows(context: &Context, quick: bool) -> Result<Vec<Row>, Failure> {
-    let (files, bytes, runs) = if quick { (10_000, 100_000_000, 1) } else { (100_000, 1_000_000_000, 2) };
+    let (files, bytes, runs) = if quick { (10_000, 100_000_000, 1) } else { (100_000, 1_000_000_000, 1) };
     let scratch = Scratch::new(&context.environment.workspace)?;
     let tree = scratch.fresh("tree")?;
     generator::tree(&tree, files, bytes)?;

@@ -80,7 +80,7 @@ impl Runner for Recorder {
     }
 }
 
-/// Writes one file that is the component's own, in place of running anything.
+/// Writes one file that is the component's own and a licence, in place of running anything.
 #[derive(Debug, Clone, Copy)]
 pub struct OneFile;
 
@@ -98,8 +98,11 @@ impl Runner for OneFile {
         let (Some(build), Some(prefix)) = (build, prefix) else { return Ok(Ending::Status(1)) };
         let component = prefix.split('/').nth(3).unwrap_or_default();
         let folder = build.join("out").join(prefix.trim_start_matches('/')).join("share");
-        let written = fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join(component), component));
-        written.map_err(failed)?;
+        let licences = folder.join("licenses").join(component);
+        fs::create_dir_all(&licences)
+            .and_then(|()| fs::write(licences.join("LICENSE"), component))
+            .and_then(|()| fs::write(folder.join(component), component))
+            .map_err(failed)?;
         Ok(Ending::Status(0))
     }
 
