@@ -4,8 +4,11 @@ use std::process::{Child, Stdio};
 
 use crate::support::{Ended, Package, World};
 
-fn start(world: &World, package: &Package) -> Child {
-    let archive = package.archive(&world.archives());
+/// Installs a package whose archive is in a folder of this name: nobody else writes it while it is read.
+fn start(world: &World, package: &Package, name: &str) -> Child {
+    let folder = world.archives().join(name);
+    std::fs::create_dir_all(&folder).expect("made");
+    let archive = package.archive(&folder);
     let mut command = world.command();
     command.arg("install").arg("--downgrade").arg(archive);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("pkg runs")
@@ -15,7 +18,7 @@ fn start(world: &World, package: &Package) -> Child {
 fn the_second_waits_and_says_for_whom() {
     let world = World::new();
     let slow = Package::new("slow", "1").script("install", "#!/bin/sh\nsleep 1\n");
-    let mut first = start(&world, &slow);
+    let mut first = start(&world, &slow, "slow");
     while !world.exists("srv/software/slow/v1") {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
@@ -36,7 +39,10 @@ fn the_second_waits_and_says_for_whom() {
 fn twenty_with_contradicting_wishes_are_one_after_the_other() {
     let world = World::new();
     let children: Vec<Child> = (0..20)
-        .map(|n| start(&world, &Package::new("web", &format!("{}", n % 5)).setting("n", &n.to_string())))
+        .map(|n| {
+            let package = Package::new("web", &format!("{}", n % 5)).setting("n", &n.to_string());
+            start(&world, &package, &n.to_string())
+        })
         .collect();
     let killed = 3;
     for (n, mut child) in children.into_iter().enumerate() {
