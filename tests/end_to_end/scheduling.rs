@@ -8,10 +8,11 @@ use medic_tests::{Scratch, run, run_mark};
 const RECIPE: &str = "recipes/hello/recipe.yaml";
 const BUILD: [&str; 2] = ["build-package", "hello"];
 
-/// A component that takes a moment, is another one in each test and each run, and needs these.
+/// A component that takes a moment, is another one in each test and each run (quoted: to YAML it would be a remark), and
+/// needs these.
 fn component(fixture: &Fixture, name: &str, needs: &str, script: &str) {
     let text = format!(
-        "name: {name}\nversion: \"1.0\"\nreleased: 2026-01-01\nsummary: The <b>part</b> \"{name}\"\nhomepage: https://example.org\nlicence: Zlib\nneeds: [{needs}]\nsteps:\n  - name: configure\n    run: sleep 0.2 # {} {}\n  - name: compile\n    run: |\n      {script}\n      mkdir -p \"$DESTDIR$PREFIX\"\n      echo {name} > \"$DESTDIR$PREFIX/text\"\n      mkdir -p \"$DESTDIR$PREFIX/share/licenses/{name}\"\n      echo Zlib > \"$DESTDIR$PREFIX/share/licenses/{name}/LICENSE\"\n",
+        "name: {name}\nversion: \"1.0\"\nreleased: 2026-01-01\nsummary: The <b>part</b> \"{name}\"\nhomepage: https://example.org\nlicence: Zlib\nneeds: [{needs}]\nsteps:\n  - name: configure\n    run: \"sleep 0.2 # {} {}\"\n  - name: compile\n    run: |\n      {script}\n      mkdir -p \"$DESTDIR$PREFIX\"\n      echo {name} > \"$DESTDIR$PREFIX/text\"\n      mkdir -p \"$DESTDIR$PREFIX/share/licenses/{name}\"\n      echo Zlib > \"$DESTDIR$PREFIX/share/licenses/{name}/LICENSE\"\n",
         run_mark(),
         fixture.join("").display()
     );
