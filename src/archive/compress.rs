@@ -24,6 +24,7 @@ const ZSTD_JOB: u32 = 12 << 20;
 
 /// How much of the job before a job knows: 8 is half a window, for which half as much is read twice as by default.
 const ZSTD_OVERLAP: u32 = 8;
+
 /// How much of the input one gzip member holds (RFC 1952, section 2.2 allows many): memory stays bounded, and what
 /// 32 KiB windows lose at the seams is nothing. Part of the format: it changes the bytes.
 const GZIP_MEMBER: usize = 32 << 20;
