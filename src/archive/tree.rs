@@ -1,8 +1,10 @@
 //! A tree of folders, files and links as a value: scanned or put together first, written afterwards.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fs_err as fs;
 use medic_model::RelPath;
@@ -51,9 +53,22 @@ pub enum Node {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// In a file, read when the tree is written.
-    Path(PathBuf),
+    Path(Arc<Path>),
     /// Here.
     Bytes(Vec<u8>),
+}
+
+impl Content {
+    /// All of it.
+    ///
+    /// # Errors
+    /// The file cannot be read; the error names it.
+    pub fn read(&self) -> io::Result<Cow<'_, [u8]>> {
+        match self {
+            Self::Path(path) => fs::read(path).map(Cow::Owned),
+            Self::Bytes(bytes) => Ok(Cow::Borrowed(bytes)),
+        }
+    }
 }
 
 /// Why a tree cannot be made or written.
@@ -158,6 +173,14 @@ impl Tree {
         self.nodes.iter()
     }
 
+    /// Every regular file with its content, in ascending order.
+    pub fn files(&self) -> impl Iterator<Item = (&RelPath, &Content)> {
+        self.nodes.iter().filter_map(|(path, node)| match node {
+            Node::File { content, .. } => Some((path, content)),
+            Node::Directory { .. } | Node::Link { .. } => None,
+        })
+    }
+
     /// What stands at a path.
     pub fn get(&self, path: &RelPath) -> Option<&Node> {
         self.nodes.get(path)
@@ -238,7 +261,7 @@ impl Tree {
                     tar.file(path, *mode, *size, &bytes[..])?;
                 }
                 Node::File { mode, size, content: Content::Path(from) } => {
-                    tar.file(path, *mode, *size, fs::File::open(from).map_err(TreeError::Disk)?)?;
+                    tar.file(path, *mode, *size, fs::File::open(&**from).map_err(TreeError::Disk)?)?;
                 }
             }
         }
@@ -290,7 +313,7 @@ fn scan_node(path: &Path) -> Result<Node, TreeError> {
     }
     if kind.is_file() {
         let mode = if meta.permissions().mode() & 0o100 != 0 { RUNNABLE } else { PLAIN };
-        return Ok(Node::File { mode, size: meta.len(), content: Content::Path(path.to_owned()) });
+        return Ok(Node::File { mode, size: meta.len(), content: Content::Path(path.into()) });
     }
     if kind.is_symlink() {
         let target = fs::read_link(path).map_err(TreeError::Disk)?.into_os_string();

@@ -72,6 +72,12 @@ macro_rules! digest {
 }
 
 digest!(
+    /// A SHA-1 digest (FIPS 180-4), for formats that ask for one; 40 lower-case hexadecimal digits as text.
+    Sha1,
+    20,
+    "sha1"
+);
+digest!(
     /// A SHA-256 digest (FIPS 180-4); 64 lower-case hexadecimal digits as text.
     Sha256,
     32,

@@ -32,7 +32,7 @@ mod text;
 
 pub use arch::Arch;
 pub use date::Date;
-pub use digest::{Sha256, Sha512};
+pub use digest::{Sha1, Sha256, Sha512};
 pub use document::DocumentError;
 pub use exception::Exception;
 pub use identity::{Cpe, Purl};

@@ -143,7 +143,11 @@ impl Manifest {
         self.entries.iter().map(size).fold(0, u64::saturating_add)
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// What its types alone cannot say: order, places, permission bits and where links lead.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn check(&self) -> Result<(), String> {
         if self.format != FORMAT {
             return Err(format!(
                 "the manifest has format {}, and this program reads format {FORMAT}: upgrade pkg",

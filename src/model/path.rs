@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::text::text_serde;
 
@@ -13,9 +14,9 @@ pub const MAX_PART: usize = 255;
 pub const MAX_DEPTH: usize = 64;
 
 /// A relative path of plain parts joined by `/`: never absolute, no `.`, `..`, empty part, NUL,
-/// control character or backslash. Valid UTF-8 by type.
+/// control character or backslash. Valid UTF-8 by type. A clone shares the text: trees and manifests of 100,000 files hold each once.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RelPath(String);
+pub struct RelPath(Arc<str>);
 
 /// Why a text is not such a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,13 +44,13 @@ impl RelPath {
 
     /// The path without its last part; none for a single part.
     pub fn parent(&self) -> Option<Self> {
-        self.0.rsplit_once('/').map(|(parent, _)| Self(parent.to_owned()))
+        self.0.rsplit_once('/').map(|(parent, _)| Self(parent.into()))
     }
 
     /// What is left below `prefix`; none when this path is not strictly below it.
     pub fn below(&self, prefix: &Self) -> Option<Self> {
         let rest = self.0.strip_prefix(prefix.as_str())?.strip_prefix('/')?;
-        Some(Self(rest.to_owned()))
+        Some(Self(rest.into()))
     }
 
     /// `self/below`. Both are plain, so the result is, unless it grows beyond the limits.
@@ -83,7 +84,7 @@ impl FromStr for RelPath {
     type Err = PathError;
     fn from_str(text: &str) -> Result<Self, PathError> {
         match fault(text) {
-            None => Ok(Self(text.to_owned())),
+            None => Ok(Self(text.into())),
             Some(why) => Err(PathError { text: text.to_owned(), why }),
         }
     }
@@ -97,7 +98,7 @@ impl fmt::Display for RelPath {
 
 impl AsRef<std::path::Path> for RelPath {
     fn as_ref(&self) -> &std::path::Path {
-        self.0.as_ref()
+        self.as_str().as_ref()
     }
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use fs_err as fs;
 use medic_model::RelPath;
 use medic_model::manifest::Entry;
+use rayon::prelude::*;
 
 use crate::digest;
 use crate::tree::{Content, Node, Tree};
@@ -29,12 +30,13 @@ pub enum EntriesError {
     },
 }
 
-/// What a manifest says about `tree`: every path in ascending order, with mode, size and digest. Reads every file once.
+/// What a manifest says about `tree`: every path in ascending order, with mode, size and digest. Reads every file once, on all processors.
 ///
 /// # Errors
 /// A file cannot be read, or changed since the tree was scanned.
 pub fn entries(tree: &Tree) -> Result<Vec<Entry>, EntriesError> {
-    tree.iter().map(|(path, node)| entry(path, node)).collect()
+    let nodes: Vec<_> = tree.iter().collect();
+    nodes.into_par_iter().map(|(path, node)| entry(path, node)).collect()
 }
 
 fn entry(path: &RelPath, node: &Node) -> Result<Entry, EntriesError> {
@@ -45,8 +47,10 @@ fn entry(path: &RelPath, node: &Node) -> Result<Entry, EntriesError> {
         Node::File { mode, size, content } => {
             let found = match content {
                 Content::Bytes(bytes) => digest::of_bytes(bytes),
-                Content::Path(from) => digest::of_reader(fs::File::open(from).map_err(EntriesError::Disk)?)
-                    .map_err(EntriesError::Disk)?,
+                Content::Path(from) => {
+                    digest::of_reader(fs::File::open(&**from).map_err(EntriesError::Disk)?)
+                        .map_err(EntriesError::Disk)?
+                }
             };
             if found.size != *size {
                 return Err(EntriesError::Changed { path, expected: *size, found: found.size });

@@ -4,13 +4,17 @@
 //! in the manifest's order, then two blocks of zeros, and nothing else. So an archive is a function of its
 //! manifest and its files, and a reader can predict every byte that is not content.
 
+#[cfg(feature = "pack")]
 mod entries;
 mod error;
 mod reader;
 mod sink;
 #[cfg(feature = "pack")]
+mod text;
+#[cfg(feature = "pack")]
 mod writer;
 
+#[cfg(feature = "pack")]
 pub use entries::{EntriesError, entries};
 pub use error::PackageError;
 pub use reader::{Limits, PackageReader};

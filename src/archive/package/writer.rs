@@ -9,12 +9,15 @@ use medic_model::manifest::{Entry, FILE_NAME};
 use medic_model::{Manifest, RelPath};
 
 use super::MANIFEST_MODE;
+use super::text::ManifestText;
 use crate::compress::{Compressed, Compression, Compressor};
 use crate::digest::DigestReader;
 use crate::header::BLOCK;
-use crate::json;
 use crate::tree::{Content, Node, Tree, TreeError};
 use crate::writer::{TarError, TarWriter};
+
+/// From this size on, in bytes (some 4,000 entries), a manifest is compressed in haste. Part of the format: it changes the bytes.
+const LARGE_MANIFEST: u64 = 1 << 20;
 
 /// Why a package archive cannot be written. No file is left behind.
 #[derive(Debug, thiserror::Error)]
@@ -127,15 +130,22 @@ fn write_to(
     threads: NonZero<u32>,
 ) -> Result<Compressed, PackError> {
     let named = |source| PackError::Write { path: to.to_owned(), source };
-    let text =
-        json::canonical(manifest).map_err(|source| PackError::Manifest { path: to.to_owned(), source })?;
-    let size = tree.tar_size() + (BLOCK + text.len().next_multiple_of(BLOCK)) as u64;
-    let compressor = Compressor::new(output, Compression::Zstd, size, threads).map_err(named)?;
+    let of_manifest = |source| PackError::Manifest { path: to.to_owned(), source };
+    let text_size = ManifestText::size(manifest).map_err(of_manifest)?;
+    let head = BLOCK as u64 + text_size.next_multiple_of(BLOCK as u64);
+    let size = tree.tar_size() + head;
+    let compressor = if text_size < LARGE_MANIFEST {
+        Compressor::new(output, Compression::Zstd, size, threads)
+    } else {
+        Compressor::with_head(output, size, head, threads)
+    };
+    let compressor = compressor.map_err(named)?;
     let mut tar = TarWriter::new(io::BufWriter::with_capacity(128 << 10, compressor), mtime);
     // `manifest.json` is a plain path.
     let name: RelPath = FILE_NAME.parse().unwrap_or_else(|error| unreachable!("{error}"));
     let in_tar = |source| PackError::Tar { path: to.to_owned(), source };
-    tar.file(&name, MANIFEST_MODE, text.len() as u64, &text[..]).map_err(in_tar)?;
+    let text = ManifestText::new(manifest).map_err(of_manifest)?;
+    tar.file(&name, MANIFEST_MODE, text_size, text).map_err(in_tar)?;
     for entry in &manifest.entries {
         write_entry(&mut tar, entry, tree, to)?;
     }
@@ -156,7 +166,7 @@ fn write_entry<W: io::Write>(
         (Entry::File { path, mode, size, sha256 }, Some(Node::File { content, .. })) => {
             let mut reader = DigestReader::new(match content {
                 Content::Bytes(bytes) => Box::new(&bytes[..]) as Box<dyn io::Read>,
-                Content::Path(from) => Box::new(fs::File::open(from).map_err(PackError::Disk)?),
+                Content::Path(from) => Box::new(fs::File::open(&**from).map_err(PackError::Disk)?),
             });
             tar.file(path, *mode, *size, &mut reader).map_err(in_tar)?;
             if reader.finish().sha256 == *sha256 {

@@ -58,7 +58,7 @@ fn expand(program: &str, packed: &[u8]) -> Vec<u8> {
 
 #[test]
 fn threads_and_the_size_of_writes_change_nothing() {
-    // Over two jobs of 12 MiB, so that several threads have something to do.
+    // Over five jobs of 7 MiB, so that several threads have something to do.
     let bytes = sample(36 << 20);
     let (one, report) = compress(&bytes, Compression::Zstd, 1, bytes.len());
     for (threads, step) in [(2, 1 << 20), (4, 65_537)] {
@@ -75,6 +75,31 @@ fn threads_and_the_size_of_writes_change_nothing() {
     let mut again = Vec::new();
     decoder.read_to_end(&mut again).expect("the window is 8 MiB at most");
     assert!(again == bytes);
+}
+
+#[test]
+fn a_head_is_compressed_in_haste_and_always_the_same() {
+    // Digests in hexadecimal, of more than one job; then something else.
+    let digests = (0_u32..220_000).map(|number| digest::of_bytes(&number.to_le_bytes()).sha256.to_string());
+    let mut bytes = digests.collect::<String>().into_bytes();
+    let head = bytes.len() as u64;
+    bytes.extend(sample(30 << 20));
+    let with_head = |threads, step| {
+        let threads = NonZero::new(threads).expect("not zero");
+        let mut compressor =
+            Compressor::with_head(Vec::new(), bytes.len() as u64, head, threads).expect("made");
+        bytes.chunks(step).for_each(|part| compressor.write_all(part).expect("written"));
+        compressor.finish().expect("finished").0
+    };
+    let one = with_head(1, bytes.len());
+    for (threads, step) in [(2, 1 << 20), (4, 65_537)] {
+        assert!(one == with_head(threads, step), "{threads} threads gave other bytes");
+    }
+    assert!(expand("zstd", &one) == bytes);
+    assert_eq!(zstd::zstd_safe::get_frame_content_size(&one).expect("a frame"), Some(bytes.len() as u64));
+    // What follows the head is compressed as well as ever: of the head there is half, and of the rest nearly nothing.
+    let rest = compress(&bytes[head as usize..], Compression::Zstd, 1, 1 << 20).0.len();
+    assert!(one.len() < head as usize * 6 / 10 + rest, "{} of {head} and {rest}", one.len());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use medic_model::recipe::{FileSource, Recipe};
 use medic_model::roots::Toolchain;
-use medic_model::{Date, Manifest, Sha256};
+use medic_model::{Date, Manifest, RelPath, Sha1, Sha256};
 
 use super::licence::Licence;
 use crate::component::ResolvedSource;
@@ -36,13 +36,35 @@ pub struct Facts<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileFact {
     /// Relative to what it belongs to.
-    pub path: String,
-    /// Hexadecimal.
-    pub sha1: String,
+    pub path: RelPath,
+    /// Of its content.
+    pub sha1: Sha1,
     /// Of the same content.
     pub sha256: Sha256,
-    /// `BINARY`, `TEXT` or `OTHER`, as SPDX calls them.
-    pub kind: &'static str,
+    /// What it is.
+    pub kind: FileKind,
+}
+
+/// What a file is, as far as SPDX tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// A program or a shared library.
+    Binary,
+    /// UTF-8.
+    Text,
+    /// Anything else.
+    Other,
+}
+
+impl FileKind {
+    /// As SPDX calls it (clause 8.3).
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Binary => "BINARY",
+            Self::Text => "TEXT",
+            Self::Other => "OTHER",
+        }
+    }
 }
 
 /// A component of a package.

@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 
 use medic_archive::digest;
 use medic_archive::tree::{Content, Node, Tree};
-use medic_model::RelPath;
 use medic_model::roots::ToolchainLibrary;
-use sha1::{Digest as _, Sha1};
+use medic_model::{RelPath, Sha1};
+use rayon::prelude::*;
+use sha1::Digest as _;
 use toml::Table;
 
 use super::cargo::{CrateFile, Uses, members, uses};
 use super::elf;
-use super::facts::{ComponentFact, CrateFact, FileFact};
+use super::facts::{ComponentFact, CrateFact, FileFact, FileKind};
 use super::identify::debian_package;
 use super::licence::Licence;
 use super::{AttestError, Evidence, Made};
@@ -31,31 +32,19 @@ const RUST_LIBRARY: &str = "usr/lib/rustlib/src/rust/library";
 /// # Errors
 /// One cannot be read.
 pub fn files(tree: &Tree) -> io::Result<Vec<FileFact>> {
-    let mut files = Vec::new();
-    for (path, node) in tree.iter() {
-        if let Node::File { content, .. } = node {
-            files.push(file(path.as_str(), &read(content)?));
-        }
-    }
-    Ok(files)
+    let files: Vec<_> = tree.files().collect();
+    files.into_par_iter().map(|(path, content)| Ok(file(path, &content.read()?))).collect()
 }
 
-fn read(content: &Content) -> io::Result<Vec<u8>> {
-    match content {
-        Content::Path(path) => fs_err::read(path),
-        Content::Bytes(bytes) => Ok(bytes.clone()),
-    }
-}
-
-fn file(path: &str, bytes: &[u8]) -> FileFact {
+fn file(path: &RelPath, bytes: &[u8]) -> FileFact {
     let kind = match elf::kind(bytes) {
-        elf::Kind::Static | elf::Kind::Dynamic => "BINARY",
-        elf::Kind::Other if std::str::from_utf8(bytes).is_ok() => "TEXT",
-        elf::Kind::Other => "OTHER",
+        elf::Kind::Static | elf::Kind::Dynamic => FileKind::Binary,
+        elf::Kind::Other if std::str::from_utf8(bytes).is_ok() => FileKind::Text,
+        elf::Kind::Other => FileKind::Other,
     };
     FileFact {
-        path: path.to_owned(),
-        sha1: Sha1::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
+        path: path.clone(),
+        sha1: Sha1::from_bytes(sha1::Sha1::digest(bytes).into()),
         sha256: digest::of_bytes(bytes).sha256,
         kind,
     }
@@ -96,7 +85,7 @@ pub fn component<'a>(
 }
 
 fn patches<'a>(paths: impl Iterator<Item = &'a RelPath>, folder: &Path) -> io::Result<Vec<FileFact>> {
-    paths.map(|path| Ok(file(path.as_str(), &fs_err::read(folder.join(path))?))).collect()
+    paths.map(|path| Ok(file(path, &fs_err::read(folder.join(path))?))).collect()
 }
 
 /// The licence texts that a component's tree has.
@@ -104,7 +93,7 @@ fn licence_text(tree: &Tree, component: &str) -> Option<String> {
     let folder: RelPath = format!("share/licenses/{component}").parse().ok()?;
     let texts = tree.iter().filter(|(path, _)| path.below(&folder).is_some());
     let texts = texts.filter_map(|(_, node)| match node {
-        Node::File { content, .. } => read(content).ok(),
+        Node::File { content, .. } => content.read().ok(),
         _ => None,
     });
     let all: Vec<String> = texts.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
@@ -113,14 +102,15 @@ fn licence_text(tree: &Tree, component: &str) -> Option<String> {
 
 /// The libraries of the toolchain in the programs of a tree.
 fn libraries(tree: &Tree, libraries: &[ToolchainLibrary]) -> io::Result<BTreeSet<String>> {
-    let mut found = BTreeSet::new();
-    for (_, node) in tree.iter() {
-        if let Node::File { content, .. } = node {
-            let bytes = read(content)?;
-            found.extend(elf::linked(&bytes, libraries).map(|library| library.name.to_string()));
-        }
-    }
-    Ok(found)
+    let of_file = |(_, content): (_, &Content)| -> io::Result<BTreeSet<String>> {
+        Ok(elf::linked(&content.read()?, libraries).map(|library| library.name.to_string()).collect())
+    };
+    let files: Vec<_> = tree.files().collect();
+    let all = files.into_par_iter().map(of_file);
+    all.try_reduce(BTreeSet::new, |mut all, mut found| {
+        all.append(&mut found);
+        Ok(all)
+    })
 }
 
 /// The Debian package that a component without sources was built from: Rust's standard library is.

@@ -3,6 +3,7 @@
 //! no parser of JSON takes.)
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -23,12 +24,25 @@ impl Serialize for Sorted<'_> {
     }
 }
 
+/// Writes a document whose fields stand in the order of their names already, as it comes.
+///
+/// # Errors
+/// The writer's.
+pub fn write<T: Serialize>(document: &T, mut to: impl Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut to, document)?;
+    to.write_all(b"\n")
+}
+
+/// The text of such a document.
+pub fn text_in_order<T: Serialize>(document: &T) -> String {
+    // Our documents have text keys only, and a text takes everything.
+    serde_json::to_string_pretty(document).unwrap_or_else(|error| unreachable!("{error}")) + "\n"
+}
+
 /// The text of a document.
 pub fn text<T: Serialize>(document: &T) -> String {
-    let value = serde_json::to_value(document);
-    let text = value.and_then(|value| serde_json::to_string_pretty(&Sorted(&value)));
-    // Our documents have text keys only, and a text takes everything.
-    text.unwrap_or_else(|error| unreachable!("{error}")) + "\n"
+    let value = serde_json::to_value(document).unwrap_or_else(|error| unreachable!("{error}"));
+    text_in_order(&Sorted(&value))
 }
 
 #[cfg(test)]

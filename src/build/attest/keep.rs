@@ -1,13 +1,14 @@
 //! The documents of a package in the store: beside its archive, made once.
 
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-use medic_archive::digest;
+use medic_archive::digest::{self, DigestWriter};
 use medic_archive::tree::Tree;
 use medic_model::recipe::Recipe;
 use medic_model::roots::Toolchain;
 use medic_model::{Manifest, Sha256};
-use medic_sys::files::write_durable;
+use medic_sys::files::{stream_durable, write_durable};
 use serde::{Deserialize, Serialize};
 
 use super::facts::{Facts, ToolchainFact};
@@ -16,10 +17,10 @@ use crate::error::BuildError;
 use crate::key::digest_of;
 use crate::package::Source;
 use crate::report::Reporter;
-use crate::store::{Store, read_record};
+use crate::store::{Store, StoreError, read_record};
 
 /// Raised when documents come to be made differently of the same package: those in stores are then made again.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// The record's name in a package's folder.
 const RECORD: &str = "documents.json";
 
@@ -94,13 +95,19 @@ pub fn keep(
         None => evidence.revision.map(str::to_owned),
     };
     let facts = facts(source, archived, evidence, revision.as_deref(), store)?;
-    let spdx = json::text(&spdx::of_package(&facts));
-    let provenance = json::text(&provenance::of_package(&facts));
-    for (path, text) in [(&documents.spdx, &spdx), (&documents.provenance, &provenance)] {
-        write_durable(path, text.as_bytes(), 0o644).map_err(crate::store::StoreError::from)?;
-    }
-    let of = |text: &String| digest::of_bytes(text.as_bytes()).sha256;
-    let record = Record { format: FORMAT, basis, revision, spdx: of(&spdx), provenance: of(&provenance) };
+    let spdx = stream_durable(&documents.spdx, 0o644, |file| {
+        let mut digested = DigestWriter::new(file);
+        let mut buffered = BufWriter::with_capacity(128 << 10, &mut digested);
+        json::write(&spdx::of_package(&facts), &mut buffered)?;
+        buffered.flush()?;
+        drop(buffered);
+        Ok(digested.finish().1.sha256)
+    });
+    let spdx = spdx.map_err(StoreError::from)?;
+    let text = json::text(&provenance::of_package(&facts));
+    write_durable(&documents.provenance, text.as_bytes(), 0o644).map_err(StoreError::from)?;
+    let provenance = digest::of_bytes(text.as_bytes()).sha256;
+    let record = Record { format: FORMAT, basis, revision, spdx, provenance };
     store.keep_record(&folder.join(RECORD), &record)?;
     Ok(documents)
 }
@@ -112,14 +119,13 @@ fn is_whole(record: &Record, basis: Sha256, documents: &Documents) -> bool {
         && same(&documents.provenance, record.provenance)
 }
 
-/// Everything that documents are made of, by digest: cheap to have, each time.
+/// Everything that documents are made of, by digest: cheap to have, each time. The archive's digest stands for its manifest.
 fn basis(source: &Source<'_>, archived: &Archived<'_>, evidence: &Evidence<'_>) -> Sha256 {
     #[derive(Serialize)]
     struct Basis<'a> {
         format: u32,
         tool: (&'a str, &'a str),
         archive: Sha256,
-        manifest: &'a Manifest,
         toolchain: (&'a Toolchain, Sha256),
         components: Vec<(&'a Recipe, Option<Sha256>)>,
     }
@@ -129,7 +135,6 @@ fn basis(source: &Source<'_>, archived: &Archived<'_>, evidence: &Evidence<'_>) 
         format: FORMAT,
         tool: (super::TOOL, super::HOME),
         archive: archived.sha256,
-        manifest: archived.manifest,
         toolchain: (&evidence.toolchain.definition, evidence.toolchain.identity),
         components: parts.map(|part| (part.recipe, key(part.recipe))).collect(),
     })

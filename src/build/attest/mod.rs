@@ -103,5 +103,5 @@ pub fn image_document(
             .map_err(|error| AttestError::new(&path.to_string_lossy(), &error).into())
     };
     let documents = packages.iter().map(document).collect::<Result<Vec<_>, BuildError>>()?;
-    Ok(json::text(&spdx::of_image(name, version, arch, documents)))
+    Ok(json::text_in_order(&spdx::of_image(name, version, arch, documents)))
 }

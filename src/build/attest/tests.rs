@@ -1,7 +1,7 @@
 use medic_model::recipe::Recipe;
 use medic_model::{Date, Manifest, Sha256};
 
-use super::facts::{ComponentFact, CrateFact, Facts, FileFact, ToolchainFact};
+use super::facts::{ComponentFact, CrateFact, Facts, FileFact, FileKind, ToolchainFact};
 use super::licence::Licence;
 use super::*;
 use crate::component::ResolvedSource;
@@ -67,10 +67,10 @@ fn with_facts<T>(look: impl FnOnce(&Facts<'_>) -> T) -> T {
         sha256: Sha256::from_bytes([8; 32]),
     }];
     let file = |path: &str| FileFact {
-        path: path.to_owned(),
-        sha1: "5".repeat(40),
+        path: path.parse().expect("a path"),
+        sha1: "5".repeat(40).parse().expect("a digest"),
         sha256: Sha256::from_bytes([5; 32]),
-        kind: "TEXT",
+        kind: FileKind::Text,
     };
     let krate = |name: &str, linked| CrateFact {
         name: name.to_owned(),
@@ -127,13 +127,25 @@ fn with_facts<T>(look: impl FnOnce(&Facts<'_>) -> T) -> T {
     look(&facts)
 }
 
+/// The text of the SPDX document.
+fn spdx_text(facts: &Facts<'_>) -> String {
+    json::text_in_order(&spdx::of_package(facts))
+}
+
+/// The SPDX document as it is read.
+fn read(text: &str) -> spdx::document::Document {
+    serde_json::from_str(text).expect("its own form")
+}
+
 #[test]
 fn the_spdx_document_is_what_it_was() {
-    let text = with_facts(|facts| json::text(&spdx::of_package(facts)));
-    assert_eq!(text, with_facts(|facts| json::text(&spdx::of_package(facts))), "the same is made again");
+    let text = with_facts(spdx_text);
+    assert_eq!(text, with_facts(spdx_text), "the same is made again");
     assert!(!text.contains("secret"), "no password of an address");
+    let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(text, json::text(&value), "every field stands in the order of the names");
     // A newer builder and a newer list of SPDX's are no change of form.
-    let mut document = with_facts(spdx::of_package);
+    let mut document = read(&text);
     document.creation_info.license_list_version = "LIST".to_owned();
     document.creation_info.creators[1] = "Tool: TOOL".to_owned();
     let known = document.document_namespace.len() - 16;
@@ -151,7 +163,7 @@ fn the_provenance_is_what_it_was() {
 
 #[test]
 fn another_fact_is_another_document_of_another_name() {
-    let namespace = |facts: &Facts<'_>| spdx::of_package(facts).document_namespace;
+    let namespace = |facts: &Facts<'_>| spdx::of_package(facts).document_namespace.clone();
     let before = with_facts(namespace);
     let after = with_facts(|facts| {
         let components = Vec::new();
@@ -163,8 +175,10 @@ fn another_fact_is_another_document_of_another_name() {
 
 #[test]
 fn an_image_is_all_of_its_packages() {
-    let package = with_facts(spdx::of_package);
+    let package = read(&with_facts(spdx_text));
     let image = spdx::of_image("demo", "1.0", Arch::X64, vec![package.clone(), package.clone()]);
+    let text = json::text_in_order(&image);
+    let image = read(&text);
     assert_eq!(image.packages.len(), package.packages.len() + 1, "what two packages have is there once");
     assert_eq!(image.files, package.files);
     let related = |from: &str, to: &str| {
@@ -174,6 +188,32 @@ fn an_image_is_all_of_its_packages() {
     assert!(related("SPDXRef-Image-demo", "SPDXRef-Package-hello"));
     assert!(!related("SPDXRef-DOCUMENT", "SPDXRef-Package-hello"));
     assert_ne!(image.document_namespace, package.document_namespace);
-    let again = serde_json::from_str::<spdx::document::Document>(&json::text(&image)).expect("its own form");
-    assert_eq!(again, image);
+    assert_eq!(json::text_in_order(&image), text);
+}
+
+#[test]
+fn many_files_are_listed_in_the_order_of_their_ids_between_others() {
+    let text = with_facts(|facts| {
+        let file = |number: u32| FileFact {
+            path: format!("srv/software/hello/v1.0-r1/x64/{number}").parse().expect("a path"),
+            ..facts.files[0].clone()
+        };
+        let files = (0..500).map(file).collect();
+        let components = Vec::new();
+        let own = facts.own.clone();
+        let few = spdx_text(&Facts { components, own, files, ..*facts });
+        let of_all = spdx_text(facts);
+        (few, of_all)
+    });
+    let (many, all) = (read(&text.0), read(&text.1));
+    let files = many.files.expect("files");
+    assert_eq!(files.len(), 500);
+    assert!(files.is_sorted_by(|one, other| one.id < other.id), "by id, each once");
+    assert!(many.relationships.is_sorted());
+    let contained = |id: &str| many.relationships.iter().filter(|one| one.related_spdx_element == id).count();
+    assert!(files.iter().all(|file| contained(&file.id) == 1));
+    // A patch is a file too, and comes after those of the package.
+    let ids: Vec<String> = all.files.expect("files").into_iter().map(|file| file.id).collect();
+    assert!(ids.is_sorted() && ids.len() == 2, "{ids:?}");
+    assert!(all.relationships.is_sorted());
 }

@@ -23,12 +23,13 @@ mod stripped;
 mod walk;
 
 use std::collections::BTreeSet;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use medic_archive::tree::{self, Node, Tree, TreeError};
 use medic_model::recipe::Recipe;
 use medic_model::{Arch, Exception, RelPath, Sha256};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use check::{Check, Exceptions, Finding, Level, Looks};
@@ -105,11 +106,11 @@ pub fn package(whole: &Whole<'_>, machine: &[String]) -> io::Result<Vec<Finding>
         finding.path = shown(&finding.path, &whole.homes);
     }
     let provided = file_names(whole.software);
-    for_each_content(whole.software, |content| {
+    findings.extend(of_each_program(whole.software, |content| {
         let elf = content.loaded().filter(|elf| elf.is_dynamic());
         let missing = elf.and_then(|elf| linking::missing(elf, &provided));
-        findings.extend(missing.map(|what| linking::NEEDED.finds(content.path, what)));
-    })?;
+        missing.map(|what| linking::NEEDED.finds(content.path, what)).into_iter().collect()
+    })?);
     findings.extend(contents(whole.own, whole.arch, &provided, machine)?);
     let components = whole.recipes.iter().map(|recipe| (&recipe.name, recipe.licence.as_str()));
     findings.extend(licences::licences(whole.software, components));
@@ -149,7 +150,7 @@ pub struct Passed {
 /// The secrets in a file of a package, in words.
 pub fn secrets_of(path: &str, bytes: &[u8]) -> Vec<String> {
     let (content, _) = content::Content::read(path, bytes);
-    secrets::secrets(&content).into_iter().map(|finding| finding.what).collect()
+    secrets::Secrets::new().find(&content).into_iter().map(|finding| finding.what).collect()
 }
 
 /// All that a tree by itself shows.
@@ -186,32 +187,57 @@ fn contents(
     provided: &BTreeSet<String>,
     own: &[String],
 ) -> io::Result<Vec<Finding>> {
-    let mut findings = Vec::new();
-    let damaged = for_each_content(tree, |content| {
-        findings.extend(stripped::stripped(content));
-        findings.extend(linking::linking(content, arch, provided));
-        findings.extend(hardening::hardening(content));
-        findings.extend(build_paths::build_paths(content, own));
-        findings.extend(secrets::secrets(content));
-    })?;
-    findings.extend(damaged);
-    Ok(findings)
+    let secrets = secrets::Secrets::new();
+    of_each_file(tree, |path, content| {
+        let bytes = &*content.read()?;
+        let (content, fault) = content::Content::read(path.as_str(), bytes);
+        let mut findings: Vec<Finding> = fault.into_iter().collect();
+        findings.extend(stripped::stripped(&content));
+        findings.extend(linking::linking(&content, arch, provided));
+        findings.extend(hardening::hardening(&content));
+        findings.extend(build_paths::build_paths(&content, own));
+        findings.extend(secrets.find(&content));
+        Ok(findings)
+    })
 }
 
-/// Reads each file of a tree, one after another. Gives those that are not what they claim to be.
-fn for_each_content(tree: &Tree, mut look: impl FnMut(&content::Content<'_>)) -> io::Result<Vec<Finding>> {
-    let mut damaged = Vec::new();
-    for (path, node) in tree.iter() {
-        let Node::File { content, .. } = node else { continue };
-        let bytes = match content {
-            tree::Content::Path(place) => &fs_err::read(place)?,
-            tree::Content::Bytes(bytes) => bytes,
-        };
-        let (content, fault) = content::Content::read(path.as_str(), bytes);
-        damaged.extend(fault);
-        look(&content);
-    }
-    Ok(damaged)
+/// Looks at each program and library of a tree: of other files only the first bytes are read.
+fn of_each_program(
+    tree: &Tree,
+    look: impl Fn(&content::Content<'_>) -> Vec<Finding> + Sync,
+) -> io::Result<Vec<Finding>> {
+    of_each_file(tree, |path, content| {
+        if !is_program(content)? {
+            return Ok(Vec::new());
+        }
+        Ok(look(&content::Content::read(path.as_str(), &content.read()?).0))
+    })
+}
+
+/// Whether a file begins as a program or library does.
+///
+/// # Errors
+/// It cannot be read.
+pub fn is_program(content: &tree::Content) -> io::Result<bool> {
+    const MAGIC: &[u8] = b"\x7fELF";
+    let place = match content {
+        tree::Content::Path(place) => place,
+        tree::Content::Bytes(bytes) => return Ok(bytes.starts_with(MAGIC)),
+    };
+    let mut first = [0; MAGIC.len()];
+    let read = fs_err::File::open(&**place)?.read(&mut first)?;
+    Ok(first.get(..read) == Some(MAGIC))
+}
+
+/// What is found in the files of a tree, in their order; they are looked at on all processors.
+fn of_each_file(
+    tree: &Tree,
+    look: impl Fn(&RelPath, &tree::Content) -> io::Result<Vec<Finding>> + Sync,
+) -> io::Result<Vec<Finding>> {
+    let files: Vec<_> = tree.files().collect();
+    let found: Vec<Vec<Finding>> =
+        files.into_par_iter().map(|(path, content)| look(path, content)).collect::<io::Result<_>>()?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// The names of all files and links, without their folders.

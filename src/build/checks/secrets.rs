@@ -1,5 +1,7 @@
 //! What must never be shipped: keys and passwords. Only what can hardly be anything else is found.
 
+use aho_corasick::AhoCorasick;
+
 use super::check::{Check, Exceptions, Finding, Level, Looks};
 use super::content::Content;
 
@@ -78,8 +80,31 @@ fn base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)
 }
 
-/// Looks at a file: its name, then all of its bytes.
-pub fn secrets(content: &Content<'_>) -> Vec<Finding> {
+/// What every secret begins with, made ready to be looked for at once.
+#[derive(Debug)]
+pub struct Secrets(AhoCorasick);
+
+impl Secrets {
+    /// Takes a moment: make it once for many files.
+    pub fn new() -> Self {
+        let tokens = TOKENS.iter().map(|token| token.prefix);
+        let names = ASSIGNED.iter().map(|(name, ..)| *name);
+        let all: Vec<&str> = tokens.chain(names).chain([PEM, MINISIGN]).collect();
+        // Two dozen short texts are far from its limits.
+        Self(AhoCorasick::new(all).unwrap_or_else(|error| unreachable!("{error}")))
+    }
+
+    /// Looks at a file: its name, then all of its bytes.
+    pub fn find(&self, content: &Content<'_>) -> Vec<Finding> {
+        let bytes = content.bytes;
+        // Some begin with what others are, so a place may be found twice.
+        let mut places: Vec<usize> = self.0.find_overlapping_iter(bytes).map(|found| found.start()).collect();
+        places.dedup();
+        secrets(content, places)
+    }
+}
+
+fn secrets(content: &Content<'_>, places: Vec<usize>) -> Vec<Finding> {
     let name = content.path.rsplit('/').next().unwrap_or_default();
     let mut what: Vec<String> = NAMES
         .iter()
@@ -87,11 +112,7 @@ pub fn secrets(content: &Content<'_>) -> Vec<Finding> {
         .map(|(_, what)| format!("a file of this name holds {what}"))
         .collect();
     let bytes = content.bytes;
-    let interesting = first_bytes();
-    for (at, byte) in bytes.iter().enumerate() {
-        if !interesting[usize::from(*byte)] {
-            continue;
-        }
+    for at in places {
         let rest = bytes.get(at..).unwrap_or_default();
         let inside_word = at.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(|b| word(*b));
         let found = private_key(rest)
@@ -107,18 +128,6 @@ pub fn secrets(content: &Content<'_>) -> Vec<Finding> {
         }
     }
     if what.is_empty() { Vec::new() } else { vec![SECRET.finds(content.path, what.join(", "))] }
-}
-
-/// The bytes with which something that is looked for can begin.
-fn first_bytes() -> [bool; 256] {
-    let mut table = [false; 256];
-    let prefixes = TOKENS.iter().map(|token| token.prefix).chain(["-----BEGIN", MINISIGN]);
-    for prefix in prefixes.chain(ASSIGNED.iter().map(|(name, ..)| *name)) {
-        if let Some(first) = prefix.bytes().next() {
-            table[usize::from(first)] = true;
-        }
-    }
-    table
 }
 
 /// A token of a known form. One that a manual uses as its example is none.
@@ -165,6 +174,8 @@ fn assigned(rest: &[u8]) -> Option<&'static str> {
     })
 }
 
+/// How a key in PEM begins.
+const PEM: &str = "-----BEGIN ";
 /// The first line of a secret key of minisign, with which repositories are signed.
 const MINISIGN: &str = "minisign encrypted secret key";
 
@@ -173,7 +184,7 @@ fn private_key(rest: &[u8]) -> Option<&'static str> {
     if let Some(after) = rest.strip_prefix(MINISIGN.as_bytes()) {
         return has_key(after).then_some("a secret key of minisign");
     }
-    let after = rest.strip_prefix(b"-----BEGIN ")?;
+    let after = rest.strip_prefix(PEM.as_bytes())?;
     let label = after.get(..after.iter().take(40).position(|byte| *byte == b'-')?)?;
     let body = after.get(label.len()..)?.strip_prefix(b"-----")?;
     (label.ends_with(b"PRIVATE KEY") && has_key(body)).then_some("a private key")

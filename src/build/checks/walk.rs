@@ -163,7 +163,7 @@ impl Walk<'_> {
             Node::directory()
         } else if kind.is_file() {
             let mode = if meta.permissions().mode() & 0o100 != 0 { RUNNABLE } else { PLAIN };
-            Node::File { mode, size: meta.len(), content: Content::Path(place.to_owned()) }
+            Node::File { mode, size: meta.len(), content: Content::Path(place.into()) }
         } else if kind.is_symlink() {
             match fs::read_link(place)?.into_os_string().into_string() {
                 Ok(target) => Node::Link { target },

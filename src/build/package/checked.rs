@@ -38,18 +38,34 @@ fn recipes<'a>(source: &'a Source<'_>) -> Vec<&'a Recipe> {
     source.components.iter().chain(&source.linked).map(|part| part.recipe).collect()
 }
 
-/// Checks the components in the package, those that are linked into it, and the package as a whole.
+/// What was found, by the document that it is about.
+pub type Findings = Vec<(String, Vec<Finding>)>;
+
+/// Checks the components in the package, whose trees are given, and those that are linked into it.
+///
+/// # Errors
+/// The disk.
+pub fn components(source: &Source<'_>, trees: &[Tree]) -> Result<Findings, BuildError> {
+    let package = source.definition.name.as_str();
+    let mut findings = Vec::new();
+    let document = |part: &Part<'_>| format!("recipes/{}/recipe.yaml", part.recipe.name);
+    for (part, tree) in source.components.iter().zip(trees) {
+        findings.push((document(part), of_component(source, part, tree)?));
+    }
+    for part in &source.linked {
+        let tree = Tree::scan(&part.tree).map_err(|error| of_tree(package, error))?;
+        findings.push((document(part), of_component(source, part, &tree)?));
+    }
+    Ok(findings)
+}
+
+/// Checks the package as a whole, given what was found in its components.
 ///
 /// # Errors
 /// [`PackageError::Checks`] with everything that was found; the disk.
-pub fn check(source: &Source<'_>, parts: &Parts) -> Result<(), BuildError> {
+pub fn check(source: &Source<'_>, parts: &Parts, mut findings: Findings) -> Result<(), BuildError> {
     let package = source.definition.name.to_string();
     let unreadable = |error: io::Error| StoreError::new("read", &source.folder, error);
-    let mut findings = Vec::new();
-    for part in source.components.iter().chain(&source.linked) {
-        let document = format!("recipes/{}/recipe.yaml", part.recipe.name);
-        findings.push((document, of_component(source, part)?));
-    }
     let mut own = Tree::new();
     for (home, tree) in [("scripts", &parts.own.scripts), ("settings", &parts.own.settings)] {
         if let (Ok(home), false) = (home.parse(), tree.is_empty()) {
@@ -77,16 +93,14 @@ pub fn check(source: &Source<'_>, parts: &Parts) -> Result<(), BuildError> {
     }
 }
 
-fn of_component(source: &Source<'_>, part: &Part<'_>) -> Result<Vec<Finding>, BuildError> {
-    let package = source.definition.name.as_str();
-    let tree = Tree::scan(&part.tree).map_err(|error| of_tree(package, error))?;
+fn of_component(source: &Source<'_>, part: &Part<'_>, tree: &Tree) -> Result<Vec<Finding>, BuildError> {
     let subject = Subject {
         recipe: part.recipe,
         arch: source.arch,
         needs: source.linked.iter().map(|linked| linked.tree.clone()).collect(),
         own: source.own_paths.clone(),
     };
-    Ok(checks::stored(&tree, &subject).map_err(|error| StoreError::new("read", &part.tree, error))?)
+    Ok(checks::stored(tree, &subject).map_err(|error| StoreError::new("read", &part.tree, error))?)
 }
 
 fn of_tree(package: &str, source: medic_archive::TreeError) -> PackageError {

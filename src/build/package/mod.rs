@@ -11,8 +11,8 @@ mod tree;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
+use medic_archive::package;
 use medic_archive::tree::{Node, Tree, TreeError};
-use medic_archive::{json, package};
 use medic_model::package::PackageDefinition;
 use medic_model::recipe::Recipe;
 use medic_model::{Arch, Manifest, Sha256};
@@ -27,7 +27,7 @@ use crate::report::{Reporter, Silent};
 use crate::store::{Store, StoreError, is_full_beneath, read_record};
 
 /// Raised when packages come to be made differently of the same inputs.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// The record's name in a package's folder.
 pub(crate) const RECORD: &str = "package.json";
 
@@ -221,10 +221,10 @@ pub fn find(
     };
     let place = store.layout().package(&key);
     if !checked::has_passed(source, &place, reporter) {
-        checked::check(source, &tree::parts(source, own)?)?;
+        parts(source, own)?;
         checked::keep(source, store, &place)?;
     }
-    let tree = || tree::whole(source, tree::parts(source, tree::own(source)?)?);
+    let tree = || tree::whole(source, tree::parts(source, tree::components(source)?, tree::own(source)?)?);
     let (manifest, sha256) = (&record.manifest, record.sha256);
     let archived = Archived { manifest, sha256, own: digests.places(source), tree: &tree };
     attest::keep(source, &archived, evidence, &place, store, reporter)?;
@@ -269,9 +269,7 @@ pub fn pack(
 ) -> Result<BuiltPackage, BuildError> {
     let Unpacked { own, digests, key } = unpacked;
     let place = store.layout().package(&key);
-    let parts = tree::parts(source, own)?;
-    checked::check(source, &parts)?;
-    let tree = tree::whole(source, parts)?;
+    let tree = tree::whole(source, parts(source, own)?)?;
     let manifest = manifest::manifest(source, &tree, key)?;
     let work = store.work_folder(&format!("package-{}", source.definition.name))?;
     let archive = work.join(manifest.archive_name());
@@ -279,15 +277,24 @@ pub fn pack(
     let packed = package::write(&manifest, &tree, &archive, mtime(source), threads)
         .map_err(|error| unwritten(source, &archive, error))?;
     let sha256 = packed.sha256;
-    let record = PackageRecord { format: FORMAT, key, sha256, size: packed.size, manifest: manifest.clone() };
+    let record = PackageRecord { format: FORMAT, key, sha256, size: packed.size, manifest };
     let tree = || Ok(tree.clone());
-    let archived = Archived { manifest: &manifest, sha256, own: digests.places(source), tree: &tree };
+    let archived = Archived { manifest: &record.manifest, sha256, own: digests.places(source), tree: &tree };
     attest::keep(source, &archived, evidence, &work, store, reporter)?;
     store.keep_record(&work.join(RECORD), &record)?;
     checked::keep(source, store, &work)?;
     crate::store::remove_all(&place)?;
     store.keep_folder(&work, &place)?;
     Ok(record.package(&place, true))
+}
+
+/// The parts of a package, which passed the checks.
+fn parts(source: &Source<'_>, own: tree::Own) -> Result<tree::Parts, BuildError> {
+    let trees = tree::components(source)?;
+    let findings = checked::components(source, &trees)?;
+    let parts = tree::parts(source, trees, own)?;
+    checked::check(source, &parts, findings)?;
+    Ok(parts)
 }
 
 /// The digests of a package's own files.
@@ -367,11 +374,10 @@ fn unwritten(source: &Source<'_>, archive: &Path, error: package::PackError) -> 
     PackageError::Write { package: source.definition.name.to_string(), source: error }.into()
 }
 
-/// The manifest as it will be read, so that what no program would take is found now.
+/// What no program would take is found now.
 fn check(manifest: &Manifest, package: &str) -> Result<(), PackageError> {
     let fault = |message: String| PackageError::Definition { package: package.to_owned(), message };
-    let text = json::canonical(manifest).map_err(|error| fault(error.to_string()))?;
-    Manifest::from_json("its manifest", &text).map(drop).map_err(|error| fault(error.message))
+    manifest.check().map_err(fault)
 }
 
 /// A folder where a link or a file could hide what is meant.

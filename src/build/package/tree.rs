@@ -1,14 +1,12 @@
 //! What a package holds, as a tree in the form of `/srv`.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
-use medic_archive::tree::{Content, Node, RUNNABLE, Tree, TreeError};
+use medic_archive::tree::{Node, RUNNABLE, Tree, TreeError};
 use medic_model::{RelPath, layout};
 
 use super::{PackageError, Part, Source, is_folder, manifest};
-use crate::checks::{LICENCES, licence_place};
+use crate::checks::{LICENCES, is_program, licence_place};
 use crate::error::BuildError;
 
 /// A package's own files: small, and read each time.
@@ -40,15 +38,19 @@ pub struct Parts {
     pub own: Own,
 }
 
-/// The parts of a package.
+/// The trees of all components in a package, in its order.
+///
+/// # Errors
+/// The disk.
+pub fn components(source: &Source<'_>) -> Result<Vec<Tree>, BuildError> {
+    source.components.iter().map(|part| Ok(Tree::scan(&part.tree).map_err(of_tree(source))?)).collect()
+}
+
+/// The parts of a package, given the trees of its components.
 ///
 /// # Errors
 /// Two inputs bring the same path; `exclude` names what is not there; the disk.
-pub fn parts(source: &Source<'_>, own: Own) -> Result<Parts, BuildError> {
-    let mut trees = Vec::new();
-    for part in &source.components {
-        trees.push(Tree::scan(&part.tree).map_err(of_tree(source))?);
-    }
+pub fn parts(source: &Source<'_>, trees: Vec<Tree>, own: Own) -> Result<Parts, BuildError> {
     check_exclude(source, &trees)?;
     let mut software = Tree::new();
     for (part, tree) in source.components.iter().zip(trees) {
@@ -84,10 +86,9 @@ fn licences_of_toolchain(source: &Source<'_>) -> Result<Tree, BuildError> {
 /// Whether there is a program or library among the files.
 fn has_program(tree: &Tree) -> Result<bool, TreeError> {
     for (_, node) in tree.iter() {
-        let Node::File { content: Content::Path(place), .. } = node else { continue };
-        let mut first = [0; 4];
-        let read = File::open(place).and_then(|mut file| file.read(&mut first)).map_err(TreeError::Disk)?;
-        if first.get(..read) == Some(b"\x7fELF") {
+        if let Node::File { content, .. } = node
+            && is_program(content).map_err(TreeError::Disk)?
+        {
             return Ok(true);
         }
     }

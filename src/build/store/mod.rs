@@ -13,12 +13,13 @@ mod record;
 mod shells;
 pub mod verify;
 
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use medic_model::Sha256;
 use medic_model::document::from_json;
-use medic_sys::files::{Folder, Lock, sync_path, write_durable};
+use medic_sys::files::{Folder, Lock, stream_durable, sync_path};
 
 pub(crate) use damage::of_tree as fault_of_tree;
 pub use error::{StoreError, is_full, is_full_beneath};
@@ -154,9 +155,11 @@ impl Store {
     /// # Errors
     /// The disk; then the old record is untouched, if there was one.
     pub fn keep_record<T: serde::Serialize>(&self, path: &Path, record: &T) -> Result<(), StoreError> {
-        let text = serde_json::to_vec_pretty(record)
-            .map_err(|error| StoreError::new("write", path, std::io::Error::other(error)))?;
-        Ok(write_durable(path, &text, 0o644)?)
+        Ok(stream_durable(path, 0o644, |file| {
+            let mut buffered = BufWriter::new(file);
+            serde_json::to_writer_pretty(&mut buffered, record)?;
+            buffered.flush()
+        })?)
     }
 
     /// A fresh, empty folder in `work/`.

@@ -34,7 +34,7 @@ fn node(entry: &Entry, unpacked: &Path) -> Node {
         Entry::Directory { mode, .. } => Node::Directory { mode: *mode },
         Entry::Link { target, .. } => Node::link(target),
         Entry::File { path, mode, size, .. } => {
-            Node::File { mode: *mode, size: *size, content: Content::Path(unpacked.join(path)) }
+            Node::File { mode: *mode, size: *size, content: Content::Path(unpacked.join(path).into()) }
         }
     }
 }

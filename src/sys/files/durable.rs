@@ -1,5 +1,7 @@
 //! Replacing one file or link by its path, so that after a power cut the old or the new one is there, whole.
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 
 use super::{FileError, Folder};
@@ -22,15 +24,39 @@ fn aside(name: &std::ffi::OsStr) -> String {
 /// # Errors
 /// Any step that fails; then the old file is untouched and nothing is left beside it.
 pub fn write_durable(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    replace(path, |folder, aside| folder.write_new_durable(aside, bytes, mode))
+}
+
+/// As [`write_durable`], of what `write` writes: for what is too large to be held at once.
+///
+/// # Errors
+/// That of `write`, and any step that fails; then the old file is untouched and nothing is left beside it.
+pub fn stream_durable<T>(
+    path: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut File) -> io::Result<T>,
+) -> Result<T, FileError> {
+    replace(path, |folder, aside| {
+        let mut file = folder.create_new(aside, mode)?;
+        let written = write(&mut file).map_err(|error| FileError::new("write", path, error))?;
+        rustix::fs::fsync(&file).map_err(|error| FileError::new("sync", path, error))?;
+        Ok(written)
+    })
+}
+
+fn replace<T>(
+    path: &Path,
+    write: impl FnOnce(&Folder, &str) -> Result<T, FileError>,
+) -> Result<T, FileError> {
     let (folder, name) = split(path)?;
     let aside = aside(name);
     folder.remove_file_if_there(&aside)?;
-    let written = folder.write_new_durable(&aside, bytes, mode).and_then(|()| folder.rename(&aside, name));
-    if let Err(error) = written {
+    let written = write(&folder, &aside).and_then(|written| folder.rename(&aside, name).map(|()| written));
+    if written.is_err() {
         let _ = folder.remove_file_if_there(&aside);
-        return Err(error);
+        return written;
     }
-    folder.sync()
+    folder.sync().and(written)
 }
 
 /// Makes the symbolic link `path` say `target`, at once and durably, whether it exists or not.
@@ -72,6 +98,14 @@ mod tests {
             assert_eq!(fs_err::read_to_string(&file).expect("read"), text);
             assert_eq!(fs_err::metadata(&file).expect("stat").permissions().mode() & 0o7777, mode);
         }
+        let written = stream_durable(&file, 0o600, |to| io::Write::write(to, b"three")).expect("written");
+        assert_eq!((written, fs_err::read(&file).expect("read")), (5, b"three".to_vec()));
+        let failed = stream_durable(&file, 0o600, |to| {
+            io::Write::write_all(to, b"half")?;
+            Err::<(), _>(io::Error::other("no more"))
+        });
+        assert!(failed.expect_err("fails").to_string().ends_with("no more"));
+        assert_eq!(fs_err::read(&file).expect("read"), b"three", "the old file is untouched");
         let link = root.join("current");
         for target in ["v1", "v2"] {
             switch_link(&link, Path::new(target)).expect("switched");

@@ -12,7 +12,7 @@ mod lock;
 mod open;
 mod space;
 
-pub use durable::{switch_link, sync_path, write_durable};
+pub use durable::{stream_durable, switch_link, sync_path, write_durable};
 pub use error::FileError;
 pub use folder::{Folder, Kind, Node};
 pub use lock::Lock;

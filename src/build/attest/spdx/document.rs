@@ -1,35 +1,38 @@
 //! An SPDX 2.3 document in JSON, as far as the builder writes one: <https://spdx.github.io/spdx-spec/v2.3/>. Names of fields are
-//! the specification's own.
+//! the specification's own. Fields stand in the alphabetical order of those names, so that a document of 100,000 files is written in its
+//! one form as it comes, without a sorted copy.
+
+use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
 /// A document (clause 6).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Document {
-    /// `SPDX-2.3`
-    pub spdx_version: String,
-    /// `CC0-1.0`
-    pub data_license: String,
+pub struct Document<F = Vec<File>, R = Vec<Relationship>> {
     /// `SPDXRef-DOCUMENT`
     #[serde(rename = "SPDXID")]
     pub id: String,
-    /// What it is of.
-    pub name: String,
-    /// An address that no other document has.
-    pub document_namespace: String,
     /// Who made it, and when.
     pub creation_info: CreationInfo,
-    /// Packages.
-    pub packages: Vec<Package>,
+    /// `CC0-1.0`
+    pub data_license: String,
+    /// An address that no other document has.
+    pub document_namespace: String,
     /// Files.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub files: Vec<File>,
-    /// How they belong together.
-    pub relationships: Vec<Relationship>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<F>,
     /// The licences that SPDX's list does not have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub has_extracted_licensing_infos: Vec<ExtractedLicence>,
+    /// What it is of.
+    pub name: String,
+    /// Packages.
+    pub packages: Vec<Package>,
+    /// How they belong together.
+    pub relationships: R,
+    /// `SPDX-2.3`
+    pub spdx_version: String,
 }
 
 /// Who made a document, and when (clauses 6.8 and 6.9).
@@ -51,49 +54,49 @@ pub struct Package {
     /// Its name in this document.
     #[serde(rename = "SPDXID")]
     pub id: String,
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version_info: String,
-    /// The file that it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub package_file_name: Option<String>,
-    /// Who distributes it.
-    pub supplier: String,
-    /// Where it may be had.
-    pub download_location: String,
-    /// Whether its files are listed.
-    pub files_analyzed: bool,
-    /// What stands for all its files.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub package_verification_code: Option<VerificationCode>,
     /// Its digests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checksums: Vec<Checksum>,
+    /// Who has the copyright.
+    pub copyright_text: String,
+    /// Where it may be had.
+    pub download_location: String,
+    /// How others call it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub external_refs: Vec<ExternalRef>,
+    /// Whether its files are listed.
+    pub files_analyzed: bool,
     /// Its page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub homepage: Option<String>,
-    /// What else is to be said of where it comes from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source_info: Option<String>,
     /// What somebody who looked found.
     pub license_concluded: String,
     /// What its authors say.
     pub license_declared: String,
-    /// Who has the copyright.
-    pub copyright_text: String,
-    /// One line for people.
+    /// Its name.
+    pub name: String,
+    /// The file that it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub summary: Option<String>,
-    /// How others call it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub external_refs: Vec<ExternalRef>,
+    pub package_file_name: Option<String>,
+    /// What stands for all its files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package_verification_code: Option<VerificationCode>,
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub primary_package_purpose: Option<Purpose>,
     /// When it was released.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_date: Option<String>,
+    /// What else is to be said of where it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_info: Option<String>,
+    /// One line for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    /// Who distributes it.
+    pub supplier: String,
+    /// Its version.
+    pub version_info: String,
 }
 
 /// What a package is for (clause 7.24).
@@ -145,10 +148,10 @@ impl Checksum {
 pub struct ExternalRef {
     /// `PACKAGE-MANAGER` or `SECURITY`.
     pub reference_category: String,
-    /// `purl` or `cpe23Type`.
-    pub reference_type: String,
     /// The name.
     pub reference_locator: String,
+    /// `purl` or `cpe23Type`.
+    pub reference_type: String,
 }
 
 /// A file (clause 8).
@@ -158,28 +161,47 @@ pub struct File {
     /// Its name in this document.
     #[serde(rename = "SPDXID")]
     pub id: String,
+    /// Its digests, SHA-1 among them.
+    pub checksums: Vec<Checksum>,
+    /// Who has the copyright.
+    pub copyright_text: String,
     /// Where it stands in its package, from `./`.
     pub file_name: String,
     /// `BINARY`, `TEXT` or `OTHER`.
     pub file_types: Vec<String>,
-    /// Its digests, SHA-1 among them.
-    pub checksums: Vec<Checksum>,
     /// What somebody who looked found.
     pub license_concluded: String,
-    /// Who has the copyright.
-    pub copyright_text: String,
 }
 
 /// How two things belong together (clause 11).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Relationship {
-    /// The first.
-    pub spdx_element_id: String,
-    /// What the first is to the second.
-    pub relationship_type: Relation,
     /// The second.
     pub related_spdx_element: String,
+    /// What the first is to the second.
+    pub relationship_type: Relation,
+    /// The first.
+    pub spdx_element_id: String,
+}
+
+impl Relationship {
+    /// What relationships are in order by: first, relation, second.
+    pub fn order(&self) -> (&str, Relation, &str) {
+        (&self.spdx_element_id, self.relationship_type, &self.related_spdx_element)
+    }
+}
+
+impl PartialOrd for Relationship {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Relationship {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order().cmp(&other.order())
+    }
 }
 
 /// What the first of a relationship is to the second.
@@ -206,10 +228,10 @@ pub enum Relation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExtractedLicence {
-    /// `LicenseRef-…`
-    pub license_id: String,
     /// Its text.
     pub extracted_text: String,
+    /// `LicenseRef-…`
+    pub license_id: String,
     /// What it is called.
     pub name: String,
 }

@@ -3,12 +3,12 @@
 use medic_model::{Arch, Sha256};
 
 use super::document::{Document, Package, Purpose, Relation};
-use super::parts::{Head, Parts, SUPPLIER, id};
+use super::parts::{Head, Parts, SUPPLIER, Written, id};
 use super::{bare, references};
 use crate::key::digest_of;
 
 /// The document of an image that holds packages, given theirs in the image's order.
-pub fn of_image(name: &str, version: &str, arch: Arch, packages: Vec<Document>) -> Document {
+pub fn of_image(name: &str, version: &str, arch: Arch, packages: Vec<Document>) -> Written<'static> {
     let mut parts = Parts::default();
     let namespaces: Vec<String> = packages.iter().map(|package| package.document_namespace.clone()).collect();
     let digest: Sha256 = digest_of(&namespaces);

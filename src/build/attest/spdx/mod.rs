@@ -11,12 +11,13 @@
 
 pub mod document;
 mod image;
+mod listed;
 mod parts;
 
 use medic_model::recipe::{FileSource, Recipe};
 use medic_model::roots::ToolchainLibrary;
-use medic_model::{Purl, Sha256};
-use sha1::{Digest as _, Sha1};
+use medic_model::{Purl, Sha1, Sha256};
+use sha1::Digest as _;
 
 use super::facts::{ComponentFact, CrateFact, Facts, FileFact, ToolchainFact};
 use super::identify::{
@@ -24,19 +25,17 @@ use super::identify::{
 };
 use super::licence::{Licence, NOASSERTION};
 use crate::component::{ResolvedSource, file_name};
-use document::{Checksum, Document, ExternalRef, File, Package, Purpose, Relation, VerificationCode};
+use document::{Checksum, ExternalRef, Package, Purpose, Relation, VerificationCode};
 pub use image::of_image;
+use listed::{Listed, file_of};
+pub use parts::Written;
 use parts::{Head, Parts, id};
 
 /// The document of a package.
-pub fn of_package(facts: &Facts<'_>) -> Document {
-    let mut parts = Parts::default();
+pub fn of_package<'a>(facts: &'a Facts<'_>) -> Written<'a> {
     let package = package(facts);
-    for file in &facts.files {
-        let file = file_of(&format!("File-{}", facts.manifest.name), "./", file);
-        parts.relate(&package.id, Relation::Contains, &file.id);
-        parts.file(file);
-    }
+    let listed = Listed::new(package.id.clone(), facts.manifest.name.as_str(), &facts.files);
+    let mut parts = Parts::of_files(listed);
     for component in &facts.components {
         let id = self::component(&mut parts, component);
         if component.shipped {
@@ -78,23 +77,11 @@ fn package(facts: &Facts<'_>) -> Package {
 
 /// SHA-1 over the SHA-1 digests of all files, sorted (clause 7.9).
 fn verification_code(files: &[FileFact]) -> VerificationCode {
-    let mut digests: Vec<&str> = files.iter().map(|file| file.sha1.as_str()).collect();
+    let mut digests: Vec<Sha1> = files.iter().map(|file| file.sha1).collect();
     digests.sort_unstable();
-    let code = Sha1::digest(digests.concat());
-    VerificationCode {
-        package_verification_code_value: code.iter().map(|byte| format!("{byte:02x}")).collect(),
-    }
-}
-
-fn file_of(kind: &str, below: &str, file: &FileFact) -> File {
-    File {
-        id: id(&[kind, &short(&crate::key::digest_of(&file.path))]),
-        file_name: format!("{below}{}", file.path),
-        file_types: vec![file.kind.to_owned()],
-        checksums: vec![Checksum::new("SHA1", &file.sha1), Checksum::new("SHA256", file.sha256)],
-        license_concluded: NOASSERTION.to_owned(),
-        copyright_text: NOASSERTION.to_owned(),
-    }
+    let mut code = sha1::Sha1::new();
+    digests.iter().for_each(|digest| code.update(digest.to_string()));
+    VerificationCode { package_verification_code_value: Sha1::from_bytes(code.finalize().into()).to_string() }
 }
 
 /// Enough of a digest to tell a few thousand things apart.
@@ -102,7 +89,7 @@ fn short(digest: &Sha256) -> String {
     digest.to_string()[..16].to_owned()
 }
 
-fn component(parts: &mut Parts, component: &ComponentFact<'_>) -> String {
+fn component(parts: &mut Parts<'_>, component: &ComponentFact<'_>) -> String {
     let recipe = component.recipe;
     let identity = Identity::of(recipe, component.sources);
     let main = main_source(component.sources);
@@ -158,7 +145,7 @@ fn source_info(component: &ComponentFact<'_>, main: Option<&FileSource>) -> Opti
 }
 
 /// What a component is linked with and built with.
-fn around(parts: &mut Parts, facts: &Facts<'_>, component: &ComponentFact<'_>, id: &str) {
+fn around(parts: &mut Parts<'_>, facts: &Facts<'_>, component: &ComponentFact<'_>, id: &str) {
     for need in component.inputs.needs.keys() {
         if let Some(other) = facts.components.iter().find(|other| other.recipe.name == *need) {
             parts.relate(id, Relation::StaticLink, &component_id(other.recipe));
@@ -195,7 +182,7 @@ fn around(parts: &mut Parts, facts: &Facts<'_>, component: &ComponentFact<'_>, i
 }
 
 /// The file sources besides the main one.
-fn further_sources(parts: &mut Parts, component: &ComponentFact<'_>, own: &str) {
+fn further_sources(parts: &mut Parts<'_>, component: &ComponentFact<'_>, own: &str) {
     let main = main_source(component.sources).map(|file| file.sha256);
     for source in component.sources {
         let ResolvedSource::File(file) = source else { continue };
@@ -222,7 +209,7 @@ fn further_sources(parts: &mut Parts, component: &ComponentFact<'_>, own: &str) 
 }
 
 /// A library that came with the compiler.
-fn library_of(parts: &mut Parts, toolchain: ToolchainFact<'_>, library: &ToolchainLibrary) -> String {
+fn library_of(parts: &mut Parts<'_>, toolchain: ToolchainFact<'_>, library: &ToolchainLibrary) -> String {
     let version = library.version.to_string();
     let made = || {
         let purl = Purl::new("generic", library.name.as_str(), &version);
@@ -258,7 +245,7 @@ fn library_of(parts: &mut Parts, toolchain: ToolchainFact<'_>, library: &Toolcha
     id
 }
 
-fn crate_of(parts: &mut Parts, krate: &CrateFact) -> String {
+fn crate_of(parts: &mut Parts<'_>, krate: &CrateFact) -> String {
     let id = id(&["Crate", &krate.name, &krate.version]);
     let purl = Purl::new("cargo", &krate.name, &krate.version);
     parts.licence(&krate.licence);
@@ -278,7 +265,7 @@ fn crate_of(parts: &mut Parts, krate: &CrateFact) -> String {
     id
 }
 
-fn compiler(parts: &mut Parts, toolchain: ToolchainFact<'_>) -> String {
+fn compiler(parts: &mut Parts<'_>, toolchain: ToolchainFact<'_>) -> String {
     let (definition, source) = (toolchain.definition, toolchain.source);
     let (name, version) = (definition.name.to_string(), definition.version.to_string());
     let id = id(&["Toolchain", &name, &version]);
@@ -303,7 +290,7 @@ fn compiler(parts: &mut Parts, toolchain: ToolchainFact<'_>) -> String {
 
 /// The Debian root that a component was built in: one package, since it is not shipped. The statement of provenance has what
 /// it is made of.
-fn build_root(parts: &mut Parts, component: &ComponentFact<'_>) -> String {
+fn build_root(parts: &mut Parts<'_>, component: &ComponentFact<'_>) -> String {
     let (name, identity) = (&component.recipe.root, component.inputs.root);
     let id = id(&["BuildRoot", name, &short(&identity)]);
     let debian = component.root.iter().filter(|package| debian_package(&package.file).is_some()).count();

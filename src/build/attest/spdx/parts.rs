@@ -1,18 +1,24 @@
 //! What a document is put together from: everything once, in one order.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, BufWriter};
+use std::rc::Rc;
 
+use medic_archive::digest::DigestWriter;
 use medic_model::Sha256;
 
 use super::document::{CreationInfo, Document, ExtractedLicence, File, Package, Relation, Relationship};
+use super::listed::{Files, Listed, Relationships};
 use crate::attest::licence::Licence;
-use crate::attest::{HOME, TOOL};
-use crate::key::digest_of;
+use crate::attest::{HOME, TOOL, json};
 
 /// Who distributes what this builder makes.
 pub const SUPPLIER: &str = "Organization: Medic OS";
 /// Every document's own id.
 const DOCUMENT: &str = "SPDXRef-DOCUMENT";
+
+/// A document that is made as it is written.
+pub type Written<'a> = Document<Files<'a>, Relationships<'a>>;
 
 /// The head of a document.
 #[derive(Debug)]
@@ -29,14 +35,20 @@ pub struct Head {
 
 /// Packages, files, relationships and licences.
 #[derive(Debug, Default)]
-pub struct Parts {
+pub struct Parts<'a> {
+    listed: Rc<Listed<'a>>,
     packages: BTreeMap<String, Package>,
     files: BTreeMap<String, File>,
     relationships: BTreeSet<Relationship>,
     licences: BTreeMap<String, ExtractedLicence>,
 }
 
-impl Parts {
+impl<'a> Parts<'a> {
+    /// With the files of a package.
+    pub fn of_files(listed: Listed<'a>) -> Self {
+        Self { listed: Rc::new(listed), ..Self::default() }
+    }
+
     /// Adds a package, once.
     pub fn package(&mut self, package: Package) {
         self.packages.entry(package.id.clone()).or_insert(package);
@@ -71,7 +83,7 @@ impl Parts {
     /// Adds all of a document, but that it describes something.
     pub fn merge(&mut self, document: Document) {
         document.packages.into_iter().for_each(|package| self.package(package));
-        document.files.into_iter().for_each(|file| self.file(file));
+        document.files.into_iter().flatten().for_each(|file| self.file(file));
         let inner = document.relationships.into_iter().filter(|one| one.spdx_element_id != DOCUMENT);
         self.relationships.extend(inner);
         for licence in document.has_extracted_licensing_infos {
@@ -81,7 +93,7 @@ impl Parts {
 
     /// The document. Its namespace is made of the digest of what it describes and of its own, so that no two documents
     /// have the same one, and the same one is made again.
-    pub fn document(mut self, head: Head) -> Document {
+    pub fn document(mut self, head: Head) -> Written<'a> {
         self.relate(DOCUMENT, Relation::Describes, &head.described);
         let mut document = Document {
             spdx_version: "SPDX-2.3".to_owned(),
@@ -95,11 +107,17 @@ impl Parts {
                 license_list_version: list_version(),
             },
             packages: self.packages.into_values().collect(),
-            files: self.files.into_values().collect(),
-            relationships: self.relationships.into_iter().collect(),
+            files: Files::some(self.listed.clone(), self.files.into_values().collect()),
+            relationships: Relationships {
+                listed: self.listed,
+                others: self.relationships.into_iter().collect(),
+            },
             has_extracted_licensing_infos: self.licences.into_values().collect(),
         };
-        let content = digest_of(&document).to_string();
+        let mut content = DigestWriter::new(io::sink());
+        // Nothing is written, and our documents have text keys only.
+        json::write(&document, BufWriter::new(&mut content)).unwrap_or_else(|error| unreachable!("{error}"));
+        let content = content.finish().1.sha256.to_string();
         document.document_namespace =
             format!("{HOME}/spdx/{}/{}-{}", document.name, head.digest, &content[..16]);
         document

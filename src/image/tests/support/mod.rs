@@ -101,7 +101,7 @@ pub fn busybox() -> Option<PathBuf> {
 pub fn busybox_package(folder: &Path) -> PackageArchive {
     let program = busybox().expect("busybox-static is installed");
     let size = std::fs::metadata(&program).expect("there").len();
-    let node = Node::File { mode: 0o755, size, content: Content::Path(program) };
+    let node = Node::File { mode: 0o755, size, content: Content::Path(program.into()) };
     let mut maker = Maker::new("busybox", "1.35.0").add("bin/busybox", node);
     for name in [
         "sh",
