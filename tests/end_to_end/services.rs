@@ -163,6 +163,9 @@ fn every_command_answers_help_and_refuses_nonsense() {
         "svc-reload",
         "svc-enable",
         "svc-disable",
+        "svc-wait",
+        "svc-log",
+        "svc-stats",
         "pkg",
     ];
     for command in commands {

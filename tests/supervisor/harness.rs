@@ -164,7 +164,7 @@ impl Image {
 }
 
 /// The names of the program.
-pub const NAMES: [&str; 14] = [
+pub const NAMES: [&str; 17] = [
     "init",
     "supervisor-inspect",
     "supervisor-list",
@@ -179,6 +179,9 @@ pub const NAMES: [&str; 14] = [
     "svc-reload",
     "svc-enable",
     "svc-disable",
+    "svc-wait",
+    "svc-log",
+    "svc-stats",
 ];
 
 /// What a command answered.

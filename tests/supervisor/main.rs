@@ -6,5 +6,6 @@ mod containment;
 mod harness;
 mod logs;
 mod places;
+mod queries;
 mod readiness;
 mod repair;

@@ -18,6 +18,16 @@ pub struct Arguments {
     pub force: bool,
     /// `--health`
     pub health: bool,
+    /// `-f`, `--follow`
+    pub follow: bool,
+    /// `-n`, `--lines N`
+    pub lines: Option<usize>,
+    /// `--since TIME`
+    pub since: Option<String>,
+    /// `--ready`
+    pub ready: bool,
+    /// `--down`
+    pub down: bool,
     /// `--root DIR`
     pub root: Option<PathBuf>,
     /// `--timeout TIME`, `--stop-timeout TIME`
@@ -64,6 +74,9 @@ pub fn parse(command: &Command, arguments: Vec<OsString>) -> Result<Arguments, S
         };
         set(&mut found, option, value)?;
     }
+    if found.ready && found.down && !found.help {
+        return Err("'--ready' and '--down' exclude each other".to_owned());
+    }
     // Whoever asks for help need not have got the rest right.
     let count = found.words.len();
     if !found.help && !command.words.contains(&count) {
@@ -82,6 +95,15 @@ fn set(found: &mut Arguments, option: Option_, value: OsString) -> Result<(), St
         Option_::Json => found.json = true,
         Option_::Force => found.force = true,
         Option_::Health => found.health = true,
+        Option_::Follow => found.follow = true,
+        Option_::Ready => found.ready = true,
+        Option_::Down => found.down = true,
+        Option_::Since => found.since = Some(value.to_string_lossy().into_owned()),
+        Option_::Lines => {
+            let text = value.to_string_lossy();
+            let number = text.parse().map_err(|_| format!("'{text}' is no number of lines"))?;
+            found.lines = Some(number);
+        }
         Option_::Root => found.root = Some(value.into()),
         Option_::Timeout | Option_::StopTimeout => {
             found.timeout = Some(value.to_string_lossy().parse().map_err(|error| format!("{error}"))?);

@@ -40,6 +40,12 @@ pub enum Verb {
     Inspect,
     /// Lists names.
     List,
+    /// Shows logs.
+    Log,
+    /// Shows what services use.
+    Stats,
+    /// Waits until services are ready or down.
+    Wait,
     /// Asks for something of services.
     Act(Operation),
     /// Has what is installed read again.
@@ -57,6 +63,16 @@ pub enum Option_ {
     Force,
     /// `--health`
     Health,
+    /// `-f`, `--follow`
+    Follow,
+    /// `-n`, `--lines N`
+    Lines,
+    /// `--since TIME`
+    Since,
+    /// `--ready`
+    Ready,
+    /// `--down`
+    Down,
     /// `--root DIR`
     Root,
     /// `--timeout TIME`
@@ -73,6 +89,11 @@ impl Option_ {
             Self::Json => &["--json"],
             Self::Force => &["-f", "--force"],
             Self::Health => &["--health"],
+            Self::Follow => &["-f", "--follow"],
+            Self::Lines => &["-n", "--lines"],
+            Self::Since => &["--since"],
+            Self::Ready => &["--ready"],
+            Self::Down => &["--down"],
             Self::Root => &["--root"],
             Self::Timeout => &["--timeout"],
             Self::StopTimeout => &["--stop-timeout"],
@@ -83,7 +104,8 @@ impl Option_ {
     pub fn value(self) -> &'static str {
         match self {
             Self::Root => "DIR",
-            Self::Timeout | Self::StopTimeout => "TIME",
+            Self::Timeout | Self::StopTimeout | Self::Since => "TIME",
+            Self::Lines => "N",
             _ => "",
         }
     }
@@ -104,9 +126,17 @@ impl Option_ {
             Self::Health => {
                 "print one line, and exit with 0 only when every expected service is up and ready"
             }
+            Self::Follow => "go on printing lines as they are written, until it is interrupted",
+            Self::Lines => "the last N lines only; with -f 10 unless told, otherwise all there are",
+            Self::Since => {
+                "lines of TIME ago and later, such as 10m, or of a time in UTC, such as 2026-11-26T10:00:00Z"
+            }
+            Self::Ready => "wait until the services are up and ready; so it is unless told",
+            Self::Down => "wait until nothing of the services runs, and they are meant to be down",
             Self::Root => "look after the file system below DIR in place of /",
             Self::Timeout => {
-                "wait so long in place of what the service's definition gives, such as 500ms, 10s or 5m"
+                "wait so long at most, such as 500ms, 10s or 5m; unless told, as long as the service's definition gives \
+                 (svc-wait: for ever)"
             }
             Self::StopTimeout => {
                 "end everything within so long; 8s unless told, below the 10s that Docker gives"
@@ -339,6 +369,76 @@ in package 'nginx'\n",
         words: 2..=usize::MAX,
         takes_command: false,
         verb: Verb::Act(Operation::Enable),
+    },
+    Command {
+        name: "svc-wait",
+        links: &[],
+        usage: "[--ready|--down] [--timeout TIME] [--json] <package> [service]...",
+        summary: "wait until services are ready, or down",
+        description: "Waits until each service named, or every service of the package that is not disabled, is up and ready; \
+with --down, until nothing of it runs and it is meant to be down. It changes nothing, needs not be root, and wakes no other \
+process: it looks at the status in shared memory, every 5 ms.",
+        options: &[
+            Option_::Ready,
+            Option_::Down,
+            Option_::Timeout,
+            Option_::Json,
+            Option_::Root,
+            Option_::Help,
+        ],
+        exits: &[
+            ("0", "they are"),
+            ("1", "the time is over, or everything is being ended, or there is no such package or service"),
+            ("111", "the command was called wrongly"),
+        ],
+        example: "$ svc-wait --timeout 10s nginx\nSuccess: All specified services in package 'nginx' are ready\n",
+        words: 1..=usize::MAX,
+        takes_command: false,
+        verb: Verb::Wait,
+    },
+    Command {
+        name: "svc-log",
+        links: &[],
+        usage: "[-f|--follow] [-n N] [--since TIME] [--json] <package> [service]...",
+        summary: "show what services wrote",
+        description: "Prints the log of each service named, or of every service of the package, with the time of each line. \
+Lines of several services are put in the order of their time, and have the service's name. It reads what is kept in \
+/srv/storage/<package>/<service>/logs; with -f it goes on through the changes of these files.\n\n\
+With --json each line is a document of its own: service, time, text.",
+        options: &[
+            Option_::Follow,
+            Option_::Lines,
+            Option_::Since,
+            Option_::Json,
+            Option_::Root,
+            Option_::Help,
+        ],
+        exits: &[
+            ("0", "it was printed; a service that wrote nothing prints nothing"),
+            ("1", "there is no such package or service, or a log cannot be read"),
+            ("111", "the command was called wrongly"),
+        ],
+        example: "$ svc-log -n 1 nginx\n2026-11-26T10:11:12.123456Z 127.0.0.1 \"GET / HTTP/1.1\" 200\n",
+        words: 1..=usize::MAX,
+        takes_command: false,
+        verb: Verb::Log,
+    },
+    Command {
+        name: "svc-stats",
+        links: &[],
+        usage: "[--json] [package]...",
+        summary: "show what services use: processor time, memory, processes, restarts",
+        description: "Prints a line for each service of all packages, or of those named: how many processes it has, how much \
+processor time they have used, what share of one processor that is since the service was started, how much memory they take, \
+and how often the service was started again. Every process counts that the service has left behind anywhere. Of memory that \
+processes share each has its part; who is not root sees that of their own processes only as a whole, and of others none.",
+        options: QUERY,
+        exits: QUERY_EXITS,
+        example: "$ svc-stats nginx\nService      Status  Processes     CPU  CPU share   Memory  Restarts\nnginx/nginx  Up              \
+3  0.04 s      0.1 %  4.92 MB         0\n",
+        words: 0..=usize::MAX,
+        takes_command: false,
+        verb: Verb::Stats,
     },
     Command {
         name: "init",

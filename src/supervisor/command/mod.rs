@@ -5,13 +5,17 @@
 
 mod act;
 mod arguments;
+mod chosen;
 mod inspect;
 mod list;
+mod log;
 pub mod manual;
 mod pages;
 mod report;
+mod stats;
 mod terminal;
 mod view;
+mod wait;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -94,6 +98,9 @@ fn dispatch(command: &'static Command, mut call: Call<'_>) -> u8 {
         Verb::Inspect => inspect::inspect(&place, &arguments, &mut call.terminal),
         Verb::List => list::list(&place, &arguments, &mut call.terminal),
         Verb::Act(action) => act(command, action, &place, &arguments, &mut call.terminal),
+        Verb::Log => log::log(&place, &arguments, &mut call.terminal),
+        Verb::Stats => stats::stats(&place, &arguments, &mut call.terminal),
+        Verb::Wait => wait::wait(&place, &arguments, &mut call.terminal),
         Verb::Reread => act::reread(command, &place, &arguments, &mut call.terminal),
     }
 }

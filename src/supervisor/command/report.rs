@@ -50,6 +50,64 @@ pub struct Listing {
     pub names: Vec<String>,
 }
 
+/// Of `svc-wait`.
+#[derive(Debug, Serialize)]
+pub struct Waited<'a> {
+    pub format: u32,
+    pub package: &'a str,
+    /// `ready` or `down`.
+    pub goal: &'static str,
+    pub services: Vec<WaitedFor<'a>>,
+    pub exit_code: u8,
+    /// Why it was not waited any longer; null when every service is as it was to be.
+    pub error: Option<String>,
+}
+
+/// A service in it.
+#[derive(Debug, Serialize)]
+pub struct WaitedFor<'a> {
+    pub service: &'a str,
+    pub status: &'static str,
+    /// Whether it is as it was to be.
+    pub reached: bool,
+}
+
+/// Of `svc-stats`.
+#[derive(Debug, Serialize)]
+pub struct Stats<'a> {
+    pub format: u32,
+    pub services: Vec<ServiceUsage<'a>>,
+}
+
+/// A service in it.
+#[derive(Debug, Serialize)]
+pub struct ServiceUsage<'a> {
+    pub package: &'a str,
+    pub service: &'a str,
+    pub status: &'static str,
+    /// How many processes it has.
+    pub processes: usize,
+    /// Processor time of all of them, and of their ended children.
+    pub cpu_milliseconds: u64,
+    /// How long it has been running; null when it does not run.
+    pub up_milliseconds: Option<u64>,
+    /// Memory of all of them; of what they share each has its part.
+    pub memory_bytes: u64,
+    /// Memory of its supervisor; null when it has none.
+    pub supervisor_memory_bytes: Option<u64>,
+    pub restarts: u32,
+}
+
+/// Of `svc-log`: one document a line. It has no format number of its own; fields may come, and none goes.
+#[derive(Debug, Serialize)]
+pub struct LogLine<'a> {
+    pub service: &'a str,
+    /// ISO 8601 in UTC, with microseconds; empty when the line has none.
+    pub time: &'a str,
+    /// What the service wrote; what is no UTF-8 is replaced.
+    pub text: &'a str,
+}
+
 /// Of commands that change something.
 #[derive(Debug, Serialize)]
 pub struct Acted<'a> {

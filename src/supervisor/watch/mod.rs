@@ -2,7 +2,7 @@
 //! and takes everything of it down with it. A thin loop around [`crate::machine::service`].
 
 mod check;
-mod log;
+pub(crate) mod log;
 mod reload;
 mod run;
 pub(crate) mod sweep;

@@ -9,4 +9,5 @@ mod mirror;
 mod pump;
 
 pub use file::Retention;
+pub use lines::{STAMP, stamp};
 pub use pump::Pump;
