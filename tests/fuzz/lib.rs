@@ -14,6 +14,7 @@ use medic_model::package::PackageDefinition;
 use medic_model::recipe::Recipe;
 use medic_model::roots::{BuildRoots, Toolchain};
 use medic_model::{DocumentError, Manifest};
+use medic_supervisor::control::frame::{Ask, Reply};
 use serde::Serialize;
 
 /// What errors call the text.
@@ -80,4 +81,17 @@ fn upstream(bytes: &[u8], scratch: &std::path::Path) {
     }
     let beside: Vec<_> = std::fs::read_dir(scratch.join("outer")).expect("a folder").collect();
     assert_eq!(beside.len(), 1, "something was written outside of the folder: {beside:?}");
+}
+
+/// The bytes are read as a request and as an answer on the control socket. What is understood says the same again; an answer's
+/// text may be cut, so of that the meaning counts.
+pub fn frames(bytes: &[u8]) {
+    if let Ok(ask) = Ask::decode(bytes) {
+        assert_eq!(ask.encode(), bytes, "{ask:?}");
+    }
+    if let Ok(reply) = Reply::decode(bytes) {
+        let again = Reply::decode(&reply.encode()).expect("what was understood can be said");
+        assert_eq!(again.tag, reply.tag);
+        assert_eq!(std::mem::discriminant(&again.outcome), std::mem::discriminant(&reply.outcome));
+    }
 }
