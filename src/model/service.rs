@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::unique_map;
 use crate::text::text_serde;
-use crate::{PackageName, ServiceName, Span};
+use crate::{ByteSize, PackageName, ServiceName, Span};
 
 /// How a service is started, watched and stopped. Its program is the package's script `run/<service>`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,9 @@ pub struct Service {
     /// Resource limits.
     #[serde(skip_serializing_if = "Limits::is_default")]
     pub limits: Limits,
+    /// How much of what it writes is kept, and whether the container shows it.
+    #[serde(skip_serializing_if = "Log::is_default")]
+    pub log: Log,
     /// Further environment variables.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "unique_map")]
     pub environment: BTreeMap<String, String>,
@@ -287,12 +290,80 @@ pub struct Limits {
     pub processes: Option<u64>,
     /// Core dumps in bytes (`RLIMIT_CORE`).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub core: Option<crate::ByteSize>,
+    pub core: Option<ByteSize>,
 }
 
 impl Limits {
     fn is_default(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+/// The least bytes that a log file may be bounded to: more than a line can have.
+pub const LEAST_LOG: u64 = 64 << 10;
+/// The most older files of a log.
+pub const MOST_LOGS: u32 = 1000;
+
+/// What becomes of a service's lines: files `current`, `1` (the youngest), `2`, … below the package's storage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, try_from = "LogText")]
+pub struct Log {
+    /// The most bytes of one file; [`LEAST_LOG`] or more.
+    pub size: ByteSize,
+    /// How many older files are kept; [`MOST_LOGS`] or fewer.
+    pub files: u32,
+    /// The longest that one file is written to.
+    pub age: Span,
+    /// Whether the container's output shows the lines too.
+    pub container: bool,
+}
+
+impl Default for Log {
+    /// 1 MB, four older files, a week; shown.
+    fn default() -> Self {
+        Self { size: ByteSize(1_000_000), files: 4, age: Span::from_secs(7 * 86_400), container: true }
+    }
+}
+
+impl Log {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A log's definition that may be out of its bounds.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LogText {
+    size: ByteSize,
+    files: u32,
+    age: Span,
+    container: bool,
+}
+
+impl Default for LogText {
+    fn default() -> Self {
+        let Log { size, files, age, container } = Log::default();
+        Self { size, files, age, container }
+    }
+}
+
+impl TryFrom<LogText> for Log {
+    type Error = String;
+    fn try_from(text: LogText) -> Result<Self, String> {
+        let LogText { size, files, age, container } = text;
+        if size.0 < LEAST_LOG {
+            return Err(format!(
+                "a log of {size} is too small for its longest lines: give it 64 KiB or more"
+            ));
+        }
+        if files > MOST_LOGS {
+            return Err(format!("{files} older log files are too many: at most {MOST_LOGS}"));
+        }
+        if age.as_millis() < 60_000 {
+            return Err("a log's age is at least 1m".to_owned());
+        }
+        Ok(Self { size, files, age, container })
     }
 }
 
@@ -391,6 +462,24 @@ mod tests {
         ] {
             let error = from_yaml::<Service>("p.yaml", yaml).expect_err("refused").to_string();
             assert!(error.contains(why), "{yaml}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_log_has_bounds() {
+        let read = |text: &str| serde_json::from_str::<Log>(text);
+        assert_eq!(read("{}").expect("the default"), Log::default());
+        let log = read(r#"{"size": "10 MB", "files": 9, "age": "24h", "container": false}"#).expect("good");
+        assert_eq!((log.size.0, log.files, log.container), (10_000_000, 9, false));
+        let again = serde_json::to_string(&log).expect("text");
+        assert_eq!(read(&again).expect("its own form"), log);
+        for (bad, why) in [
+            (r#"{"size": 1000}"#, "64 KiB or more"),
+            (r#"{"files": 1001}"#, "at most 1000"),
+            (r#"{"age": "1s"}"#, "at least 1m"),
+            (r#"{"keep": 1}"#, "unknown field"),
+        ] {
+            assert!(read(bad).expect_err("refused").to_string().contains(why), "{bad}");
         }
     }
 

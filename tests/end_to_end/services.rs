@@ -150,6 +150,53 @@ fn a_reload_keeps_the_process_and_takes_the_new_settings() {
 }
 
 #[test]
+fn waiting_logs_and_usage_are_of_the_real_nginx() {
+    let container = Container::serving(&nginx_image().reference, &[]);
+    container.exec(&["svc-wait", "--timeout", "10s", "nginx"]).success();
+    assert_eq!(get(&format!("http://{}/for-the-log", container.address(80))).status, 404);
+    wait_for("the request is in the log", Duration::from_secs(10), || {
+        let log = container.exec(&["svc-log", "-n", "20", "nginx"]).success().stdout;
+        log.contains("GET /for-the-log").then_some(())
+    });
+    let json = container.exec(&["svc-stats", "--json", "nginx"]).success().stdout;
+    let shown: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let nginx = &shown["services"][0];
+    assert_eq!((&shown["format"], &nginx["service"]), (&1.into(), &"nginx".into()), "{shown}");
+    assert!(
+        nginx["processes"].as_u64() >= Some(2) && nginx["memory_bytes"].as_u64() > Some(1_000_000),
+        "{shown}"
+    );
+    container.exec(&["svc-down", "nginx"]).success();
+    container.exec(&["svc-wait", "--down", "nginx"]).success();
+    container.exec(&["svc-wait", "--timeout", "100ms", "nginx"]).ended_with(1);
+}
+
+#[test]
+fn bash_completes_names_in_the_image() {
+    let bash = "/bin/bash-static:/bash:ro";
+    let container = Container::serving(&nginx_image().reference, &["--volume", bash]);
+    let complete = |words: &str| {
+        let script = format!(
+            ". /etc/bash_completion.d/medic-os; COMP_WORDS=({words} ''); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
+             _medic_os \"${{COMP_WORDS[0]}}\"; echo \"${{COMPREPLY[@]}}\""
+        );
+        container.exec(&["/bash", "-c", &script]).success().stdout.trim().to_owned()
+    };
+    assert_eq!(complete("svc-restart"), "nginx");
+    assert_eq!(complete("svc-restart nginx"), "nginx");
+    assert!(complete("supervisor-list nginx").contains("running"));
+}
+
+#[test]
+fn a_stopped_nginx_does_not_hold_up_the_end() {
+    let container = Container::serving(&nginx_image().reference, &[]);
+    let shown = inspect(&container);
+    container.exec(&["kill", "-STOP", &shown.service_pid]).success();
+    let (_, code) = container.stop();
+    assert_eq!(code, "0", "it was asked to end, and nothing was left to Docker's KILL");
+}
+
+#[test]
 fn every_command_answers_help_and_refuses_nonsense() {
     let container = Container::serving(&nginx_image().reference, &[]);
     let commands = [

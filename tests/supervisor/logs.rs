@@ -39,6 +39,28 @@ fn logs_are_bounded() {
 }
 
 #[test]
+fn a_definition_bounds_its_log_and_may_keep_it_from_the_container() {
+    let script = "i=0; while [ $i -lt 40 ]; do head -c 9990 /dev/zero | tr '\\0' x | fold -w 999; echo; i=$((i+1)); done; echo all; exec sleep 100000";
+    let definition = json!({"log": {"size": "100 kB", "files": 1, "container": false}});
+    let machine = Image::new()
+        .service("p", "quiet", script, definition)
+        .service("p", "loud", "echo heard; exec sleep 100000", json!({}))
+        .boot();
+    machine.wait_for("all is written", |m| m.log("p", "quiet").ends_with(" all\n").then_some(()));
+    let names = std::fs::read_dir(machine.root().join("srv/storage/p/quiet/logs")).expect("there");
+    let mut files: Vec<(String, bool)> = names
+        .map(|entry| {
+            let entry = entry.expect("read");
+            let small = entry.metadata().expect("read").len() <= 100_000;
+            (entry.file_name().to_string_lossy().into_owned(), small)
+        })
+        .collect();
+    files.sort();
+    assert_eq!(files, [("1".to_owned(), true), ("current".to_owned(), true)]);
+    machine.wait_for("the other is shown", |m| (m.stdout() == "p/loud: heard\n").then_some(()));
+}
+
+#[test]
 fn no_line_is_lost_when_the_supervisor_is_killed() {
     let script =
         "i=0; while [ $i -lt 20000 ]; do echo \"line $i\"; i=$((i+1)); done; echo all; exec sleep 100000";

@@ -2,6 +2,7 @@
 
 mod boot;
 mod commands;
+mod completion;
 mod containment;
 mod harness;
 mod logs;

@@ -6,6 +6,8 @@
 mod act;
 mod arguments;
 mod chosen;
+#[cfg(test)]
+mod completion;
 mod inspect;
 mod list;
 mod log;

@@ -96,8 +96,8 @@ impl<'a> Supervisor<'a> {
         epoll.add(&charge.log.reader, key::LOG, Interest::NewlyReadable)?;
         let log = Pump::new(
             (charge.log.reader.as_fd(), charge.null.as_fd()),
-            (prepared.logs.clone(), Retention::default()),
-            (charge.output, &prepared.name),
+            (prepared.logs.clone(), Retention::of(&prepared.definition.log)),
+            (prepared.definition.log.container.then_some(charge.output), &prepared.name),
             wall_clock,
         )?;
         let mark = charge.mark.map(|mark| Limit {

@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use medic_model::service::Log;
+
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
@@ -15,10 +17,10 @@ pub struct Retention {
     pub age: u64,
 }
 
-impl Default for Retention {
-    /// 1 MB, four predecessors, a week: 5 MB a service.
-    fn default() -> Self {
-        Self { size: 1_000_000, files: 4, age: 7 * 86_400 }
+impl Retention {
+    /// As a service's definition says.
+    pub fn of(log: &Log) -> Self {
+        Self { size: log.size.0, files: log.files, age: log.age.as_millis() / 1000 }
     }
 }
 
@@ -171,7 +173,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let blocked = folder.path().join("logs");
         std::fs::write(&blocked, "in the way").expect("written");
-        let mut file = LogFile::new(blocked.clone(), Retention::default());
+        let mut file = LogFile::new(blocked.clone(), Retention::of(&Log::default()));
         assert!(file.append(b"x\n", 0).is_err());
         std::fs::remove_file(&blocked).expect("removed");
         file.append(b"x\n", 0).expect("written");

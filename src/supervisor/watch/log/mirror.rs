@@ -12,7 +12,8 @@ const PATIENCE: Millis = 1000;
 /// The container's output, as one service's lines go there.
 #[derive(Debug)]
 pub struct Mirror<'a> {
-    output: &'a Output,
+    /// None: nothing is shown.
+    output: Option<&'a Output>,
     prefix: String,
     waiting: Vec<u8>,
     /// Since when it takes nothing.
@@ -22,7 +23,7 @@ pub struct Mirror<'a> {
 
 impl<'a> Mirror<'a> {
     /// Lines of the service `name`, to `output`.
-    pub fn new(output: &'a Output, name: &str) -> Self {
+    pub fn new(output: Option<&'a Output>, name: &str) -> Self {
         Self { output, prefix: format!("{name}: "), waiting: Vec::new(), stalled: None, lost: 0 }
     }
 
@@ -38,6 +39,9 @@ impl<'a> Mirror<'a> {
 
     /// Takes one line. [`Mirror::flush`] writes it.
     pub fn line(&mut self, now: Millis, line: &[u8]) {
+        if self.output.is_none() {
+            return;
+        }
         if self.waiting.len() + self.prefix.len() + line.len() + 1 > WHOLE {
             self.flush(now);
         }
@@ -56,25 +60,26 @@ impl<'a> Mirror<'a> {
 
     /// Writes what there is room for.
     pub fn flush(&mut self, now: Millis) {
+        let Some(output) = self.output else { return };
         if !self.waiting.is_empty() {
-            self.write(now);
+            self.write(now, output);
         }
         if self.waiting.is_empty() && self.lost > 0 {
             let note = format!("{}{} lines were not shown here: nobody read them\n", self.prefix, self.lost);
-            if self.output.write(note.as_bytes()).is_ok() {
+            if output.write(note.as_bytes()).is_ok() {
                 (self.lost, self.stalled) = (0, None);
             }
         }
     }
 
-    fn write(&mut self, now: Millis) {
+    fn write(&mut self, now: Millis, output: &Output) {
         let mut written = 0;
         while written < self.waiting.len() {
             // Lines that fit into one write stay whole among those of other services.
             let rest = &self.waiting[written..];
             let window = &rest[..rest.len().min(WHOLE)];
             let end = window.iter().rposition(|byte| *byte == b'\n').map_or(window.len(), |at| at + 1);
-            match self.output.write(&window[..end]) {
+            match output.write(&window[..end]) {
                 Ok(count) => {
                     written += count;
                     self.stalled = None;
@@ -113,7 +118,7 @@ mod tests {
     fn lines_bear_the_services_name() {
         let pipe = Pipe::new().expect("pipe");
         let output = Output::of(pipe.writer.as_fd()).expect("opened");
-        let mut mirror = Mirror::new(&output, "p/s");
+        let mut mirror = Mirror::new(Some(&output), "p/s");
         mirror.line(0, b"one");
         mirror.line(0, b"");
         mirror.flush(0);
@@ -124,7 +129,7 @@ mod tests {
     fn an_output_that_nobody_reads_loses_lines_after_a_second_and_says_how_many() {
         let pipe = Pipe::new().expect("pipe");
         let output = Output::of(pipe.writer.as_fd()).expect("opened");
-        let mut mirror = Mirror::new(&output, "p/s");
+        let mut mirror = Mirror::new(Some(&output), "p/s");
         let mut lines = 0;
         while mirror.retry_at(0).is_none() {
             mirror.line(0, &[b'x'; 1000]);

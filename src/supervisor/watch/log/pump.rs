@@ -52,14 +52,14 @@ struct Failing {
 }
 
 impl<'a> Pump<'a> {
-    /// From `source`, which does not block, to the log in `folder` and to `output`; `null` is `/dev/null`.
+    /// From `source`, which does not block, to the log in `folder` and to `output`, where there is one; `null` is `/dev/null`.
     ///
     /// # Errors
     /// No pipe can be made.
     pub fn new(
         (source, null): (BorrowedFd<'a>, BorrowedFd<'a>),
         (folder, retention): (PathBuf, Retention),
-        (output, name): (&'a Output, &str),
+        (output, name): (Option<&'a Output>, &str),
         wall_clock: WallClock,
     ) -> io::Result<Self> {
         Ok(Self {
@@ -243,8 +243,8 @@ mod tests {
 
         fn pump(&self) -> Pump<'_> {
             let fds = (self.source.reader.as_fd(), self.null.as_fd());
-            let folder = (self.folder.path().join("logs"), Retention::default());
-            Pump::new(fds, folder, (&self.output, "p/s"), || (0, 0)).expect("made")
+            let folder = (self.folder.path().join("logs"), Retention::of(&Default::default()));
+            Pump::new(fds, folder, (Some(&self.output), "p/s"), || (0, 0)).expect("made")
         }
 
         fn write(&self, text: &str) {
