@@ -39,10 +39,15 @@ impl FromStr for ByteSize {
 impl fmt::Display for ByteSize {
     /// The largest unit that gives a number of at least one: `1.77 MB`. Powers of ten, as registries show sizes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // In whole numbers: the code that prints fractions would be a fiftieth of the supervisor.
+        let hundredths = |unit: u64| {
+            let hundredths = self.0.saturating_add(unit / 200) / (unit / 100);
+            format!("{}.{:02}", hundredths / 100, hundredths % 100)
+        };
         let text = match self.0 {
-            n if n >= 1_000_000_000 => format!("{:.2} GB", n as f64 / 1e9),
-            n if n >= 1_000_000 => format!("{:.2} MB", n as f64 / 1e6),
-            n if n >= 1000 => format!("{:.1} kB", n as f64 / 1e3),
+            n if n >= 1_000_000_000 => hundredths(1_000_000_000) + " GB",
+            n if n >= 1_000_000 => hundredths(1_000_000) + " MB",
+            n if n >= 1000 => format!("{}.{} kB", (n + 50) / 1000, (n + 50) / 100 % 10),
             n => format!("{n} B"),
         };
         f.pad(&text)
