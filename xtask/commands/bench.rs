@@ -11,6 +11,7 @@ mod packing;
 mod page;
 mod recorder;
 mod server;
+mod supervision;
 mod table;
 mod workspace;
 
@@ -35,7 +36,7 @@ pub const EXAMPLES: &str = "Examples:
   cargo xtask bench overhead no-op --quick            two of them, with less to do
   cargo xtask bench --update                          and put the tables into docs/benchmarks.md
 
-Needs tar, zstd, curl and sha256sum, which it is compared with. Nothing is written outside of target/bench, but for --update.";
+Needs tar, zstd, curl, sha256sum, s6, runit and supervisord, which it is compared with. Nothing is written outside of target/bench and the folder for temporary files, but for --update.";
 
 /// `bench`.
 #[derive(Debug, Args)]
@@ -67,10 +68,12 @@ pub enum Name {
     Packing,
     /// Sources from a server on this machine, and `curl --parallel`.
     Fetching,
+    /// The supervisor, and s6, runit and supervisord.
+    Supervision,
 }
 
 impl Name {
-    const ALL: [Self; 4] = [Self::Overhead, Self::NoOp, Self::Packing, Self::Fetching];
+    const ALL: [Self; 5] = [Self::Overhead, Self::NoOp, Self::Packing, Self::Fetching, Self::Supervision];
 
     fn text(self) -> &'static str {
         match self {
@@ -78,6 +81,7 @@ impl Name {
             Self::NoOp => "no-op",
             Self::Packing => "packing",
             Self::Fetching => "fetching",
+            Self::Supervision => "supervision",
         }
     }
 
@@ -87,6 +91,7 @@ impl Name {
             Self::NoOp => no_op::rows(context, quick),
             Self::Packing => packing::rows(context, quick),
             Self::Fetching => fetching::rows(context, quick),
+            Self::Supervision => supervision::rows(context, quick),
         }
     }
 }

@@ -11,8 +11,14 @@ use serde_json::{Value, json};
 pub enum Unit {
     /// Seconds, of which the fewest of all runs count: whatever else the machine did only adds to them.
     Seconds,
+    /// Seconds, of which the median counts: of one event, many times.
+    MedianSeconds,
     /// Bytes, of which the most of all runs count.
     Bytes,
+    /// How many, of which the most counts.
+    Count,
+    /// Hundredths of something, of which the most counts.
+    Percent,
 }
 
 /// One quantity, measured at least once.
@@ -34,6 +40,21 @@ impl Figure {
         Self::new(Unit::Bytes, sizes.into_iter().map(|size| size as f64))
     }
 
+    /// Times of one event, many times.
+    pub fn median_seconds(times: impl IntoIterator<Item = Duration>) -> Self {
+        Self::new(Unit::MedianSeconds, times.into_iter().map(|time| time.as_secs_f64()))
+    }
+
+    /// Numbers of something.
+    pub fn count(counts: impl IntoIterator<Item = u64>) -> Self {
+        Self::new(Unit::Count, counts.into_iter().map(|count| count as f64))
+    }
+
+    /// Shares in hundredths.
+    pub fn percent(shares: impl IntoIterator<Item = f64>) -> Self {
+        Self::new(Unit::Percent, shares)
+    }
+
     fn new(unit: Unit, values: impl IntoIterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
@@ -48,10 +69,11 @@ impl Figure {
     /// The value that counts.
     pub fn value(&self) -> f64 {
         let value = match self.unit {
-            Unit::Seconds => self.values.first(),
-            Unit::Bytes => self.values.last(),
+            Unit::Seconds => self.values.first().copied(),
+            Unit::MedianSeconds => Some(self.median()),
+            Unit::Bytes | Unit::Count | Unit::Percent => self.values.last().copied(),
         };
-        value.copied().unwrap_or(f64::NAN)
+        value.unwrap_or(f64::NAN)
     }
 
     fn median(&self) -> f64 {
@@ -60,16 +82,21 @@ impl Figure {
 
     fn show(&self, value: f64) -> String {
         match self.unit {
-            Unit::Seconds if value < 1.0 => format!("{:.1} ms", value * 1e3),
-            Unit::Seconds => format!("{value:.2} s"),
+            Unit::MedianSeconds if value < 0.1 => format!("{:.2} ms", value * 1e3),
+            Unit::Seconds | Unit::MedianSeconds if value < 1.0 => format!("{:.1} ms", value * 1e3),
+            Unit::Seconds | Unit::MedianSeconds => format!("{value:.2} s"),
+            Unit::Count => format!("{value:.0}"),
+            Unit::Percent => format!("{value:.1} %"),
             Unit::Bytes => ByteSize(value as u64).to_string(),
         }
     }
 
     fn json(&self) -> Value {
         let unit = match self.unit {
-            Unit::Seconds => "s",
+            Unit::Seconds | Unit::MedianSeconds => "s",
             Unit::Bytes => "B",
+            Unit::Count => "",
+            Unit::Percent => "%",
         };
         json!({"unit": unit, "value": self.value(), "median": self.median(), "values": self.values})
     }
@@ -181,6 +208,17 @@ mod tests {
         assert_eq!(Row { target: Target::Ratio(1.03), ..row.clone() }.met(), Some(false));
         assert_eq!(Row { target: Target::Most(1.0), ..row.clone() }.cells()[5], "≤ 1.00 s: missed");
         assert_eq!(Row { target: Target::None, ..row }.met(), None);
+    }
+
+    #[test]
+    fn of_one_event_the_median_counts_and_of_numbers_the_most() {
+        let times = Figure::median_seconds([5, 1, 900].map(Duration::from_millis));
+        assert_eq!((times.value(), times.to_string().as_str()), (5e-3, "5.00 ms"));
+        assert_eq!(Figure::count([0, 3]).to_string(), "3");
+        assert_eq!(Figure::percent([4.26]).to_string(), "4.3 %");
+        let none =
+            Row { case: String::new(), ours: Figure::count([0]), peer: None, target: Target::Most(0.0) };
+        assert_eq!((none.met(), none.cells()[5].as_str()), (Some(true), "≤ 0: met"));
     }
 
     #[test]

@@ -20,6 +20,12 @@ impl Scratch {
         Ok(Self(tempfile::tempdir_in(&above).map_err(BenchError::file(&above))?))
     }
 
+    /// An empty one with a short path, as sockets need.
+    pub fn short() -> Result<Self, BenchError> {
+        let folder = tempfile::Builder::new().prefix("mb").tempdir();
+        folder.map(Self).map_err(BenchError::file(&std::env::temp_dir()))
+    }
+
     /// A path in it.
     pub fn join(&self, below: impl AsRef<Path>) -> PathBuf {
         self.0.path().join(below)
