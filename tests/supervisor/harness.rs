@@ -238,6 +238,11 @@ impl std::ops::Deref for Machine {
 }
 
 impl Machine {
+    /// An init that was started in a way of its own.
+    pub fn of(image: Image, child: Child) -> Self {
+        Self { image, child: Some(child) }
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.as_ref().expect("it runs").id()
     }

@@ -136,7 +136,7 @@ impl<'r> Init<'r> {
                 self.held.iter().position(|held| held.as_ref().is_some_and(|h| h.supervisor == pid));
             if let Some(id) = supervised {
                 reap(pid);
-                self.supervisor_ended(now, id);
+                self.supervisor_ended(now, id, exit);
             } else if pid == self.foreground {
                 reap(pid);
                 self.foreground = 0;
@@ -164,12 +164,12 @@ impl<'r> Init<'r> {
         }
     }
 
-    fn supervisor_ended(&mut self, now: Millis, id: Id) {
+    fn supervisor_ended(&mut self, now: Millis, id: Id, exit: Exit) {
         self.look(now, id);
         if let Some(Some(held)) = self.held.get_mut(id) {
             held.supervisor_ended();
         }
-        self.tell(now, Event::SupervisorEnded(id));
+        self.tell(now, Event::SupervisorEnded(id, exit));
     }
 
     /// A supervisor has published something.

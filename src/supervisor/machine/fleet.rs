@@ -29,7 +29,7 @@ pub enum Event {
     /// [`Action::Fork`] was carried out, or not.
     Forked(Id, bool),
     /// A supervisor has ended, of itself or by force. What it published last was told before.
-    SupervisorEnded(Id),
+    SupervisorEnded(Id, Exit),
     /// Somebody asks for something.
     Command(Ticket, Request),
     /// [`Action::Mark`] was carried out; an error tells why not.
@@ -107,6 +107,9 @@ pub struct Fleet {
     budget: Millis,
 }
 
+/// The signal that no program answers for.
+const KILL: u8 = 9;
+
 /// More commands than this at once are refused: memory stays bounded.
 pub const MAX_PENDING: usize = 8192;
 
@@ -161,7 +164,7 @@ impl Fleet {
             Event::Begin(ids) => self.begin(&ids, out),
             Event::Seen(id, seen) => self.seen(now, id, seen, out),
             Event::Forked(id, worked) => self.forked(now, id, worked),
-            Event::SupervisorEnded(id) => self.supervisor_ended(now, id, out),
+            Event::SupervisorEnded(id, exit) => self.supervisor_ended(now, id, exit, out),
             Event::Command(ticket, request) => self.command(now, ticket, request, out),
             Event::Marked(ticket, result) => self.marked(now, ticket, result, out),
             Event::Reloaded(ticket, result) => self.reloaded(ticket, result, out),
@@ -231,7 +234,7 @@ impl Fleet {
         self.answer_pending(out);
     }
 
-    fn supervisor_ended(&mut self, now: Millis, id: Id, out: &mut Vec<Action>) {
+    fn supervisor_ended(&mut self, now: Millis, id: Id, exit: Exit, out: &mut Vec<Action>) {
         let Some(member) = self.member_mut(id) else { return };
         let lived = match member.watch {
             Watch::Alive { since } => now.saturating_sub(since),
@@ -251,7 +254,9 @@ impl Fleet {
             member.short_lives = if lived < 1000 && !replaced { member.short_lives + 1 } else { 0 };
             let name = member.name.clone();
             // Once or twice is an accident and is repaired at once; a supervisor that cannot live must not become a storm.
-            let wait = Millis::from(member.short_lives.saturating_sub(3).min(10)) * 100;
+            // One that is killed can live: there the wait is hardly felt.
+            let pace = if exit == Exit::Signal(KILL) { 2 } else { 100 };
+            let wait = Millis::from(member.short_lives.saturating_sub(3).min(10)) * pace;
             if wait == 0 {
                 self.supervise(id, out);
             } else {

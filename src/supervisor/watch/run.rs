@@ -99,7 +99,8 @@ impl<'a> Supervisor<'a> {
             (prepared.logs.clone(), Retention::of(&prepared.definition.log)),
             (prepared.definition.log.container.then_some(charge.output), &prepared.name),
             wall_clock,
-        )?;
+        )?
+        .counting_from(standing.dropped);
         let mark = charge.mark.map(|mark| Limit {
             resource: Resource::Mark,
             soft: mark.value(),
@@ -315,7 +316,9 @@ impl<'a> Supervisor<'a> {
         while self.signals.next().is_some() {}
         let mut ended = None;
         while let Children::Ended(pid, exit) = next_ended() {
-            if pid == self.pid && self.charge.slot.strike_out(pid, exit) {
+            // One that was killed before it could claim is not in the table. An adopted one that is not there was given up by
+            // init, and this is another process of its number.
+            if pid == self.pid && (self.charge.slot.strike_out(pid, exit) || !self.adopted) {
                 ended = Some(exit);
                 self.pid = 0;
                 reap(pid);

@@ -164,7 +164,7 @@ impl World {
         let leaves = matches!(wanted.aim, Aim::Leave | Aim::LeaveNow);
         if leaves && !seen.alive && self.supervised.get(&id) == Some(&true) {
             self.supervised.insert(id, false);
-            self.tell(Event::SupervisorEnded(id));
+            self.tell(Event::SupervisorEnded(id, Exit::Code(0)));
             return true;
         }
         seen != before
@@ -208,8 +208,12 @@ impl World {
     }
 
     fn kill_supervisor(&mut self, id: Id) {
+        self.end_supervisor(id, Exit::Signal(9));
+    }
+
+    fn end_supervisor(&mut self, id: Id, exit: Exit) {
         self.supervised.insert(id, false);
-        self.tell(Event::SupervisorEnded(id));
+        self.tell(Event::SupervisorEnded(id, exit));
     }
 }
 
@@ -353,6 +357,24 @@ fn a_supervisor_that_dies_is_replaced_whatever_is_wanted() {
     world.kill_supervisor(0);
     world.wait(GRACE + 500);
     assert_eq!((&world.replies[&stop][..], world.supervised[&0]), (&[Outcome::Done][..], false));
+}
+
+#[test]
+fn a_supervisor_that_cannot_live_is_tried_ever_more_slowly_one_that_is_killed_is_back_at_once() {
+    for (exit, most) in [(Exit::Signal(9), 20), (Exit::Code(1), 1000), (Exit::Signal(11), 1000)] {
+        let mut world = World::booted(&[(Nature::Good, &[])]);
+        let mut longest = 0;
+        for _ in 0..1000 {
+            world.end_supervisor(0, exit);
+            if let Some(at) = world.fleet.deadline() {
+                longest = longest.max(at - world.now);
+                world.now = at;
+                world.tell(Event::Tick);
+            }
+            assert!(world.supervised[&0]);
+        }
+        assert_eq!(longest, most, "{exit}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use medic_model::service::Log;
@@ -30,6 +31,8 @@ pub struct LogFile {
     folder: PathBuf,
     retention: Retention,
     open: Option<Open>,
+    /// What is there was written by another supervisor, which may have been killed in the middle of a line.
+    foreign: bool,
 }
 
 #[derive(Debug)]
@@ -42,7 +45,7 @@ struct Open {
 impl LogFile {
     /// The log in `folder`, which is made when the first line comes.
     pub fn new(folder: PathBuf, retention: Retention) -> Self {
-        Self { folder, retention, open: None }
+        Self { folder, retention, open: None, foreign: true }
     }
 
     /// Appends whole lines; `now` is the time of day in seconds. On error nothing, or the beginning, was written: the
@@ -88,10 +91,10 @@ impl LogFile {
         Ok(())
     }
 
-    fn begin(&self, now: u64) -> io::Result<Open> {
+    fn begin(&mut self, now: u64) -> io::Result<Open> {
         let path = self.folder.join("current");
-        let append = || OpenOptions::new().append(true).create(true).open(&path);
-        let file = match append() {
+        let append = || OpenOptions::new().read(true).append(true).create(true).open(&path);
+        let mut file = match append() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 std::fs::create_dir_all(&self.folder)?;
                 append()?
@@ -99,9 +102,19 @@ impl LogFile {
             other => other?,
         };
         let metadata = file.metadata()?;
+        let mut size = metadata.len();
+        if self.foreign && size > 0 {
+            let mut last = [0];
+            file.read_exact_at(&mut last, size - 1)?;
+            if last != *b"\n" {
+                file.write_all(b"\n")?;
+                size += 1;
+            }
+        }
+        self.foreign = false;
         let since = metadata.created().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
         let since = if metadata.len() == 0 { now } else { since.map_or(now, |time| time.as_secs()) };
-        Ok(Open { file, size: metadata.len(), since })
+        Ok(Open { file, size, since })
     }
 
     /// Each takes the name of its elder; the eldest goes. Cut off anywhere it is simply continued the next time.
@@ -166,6 +179,17 @@ mod tests {
         file.append(b"new\n", 161).expect("written");
         assert_eq!(contents(folder.path())["current"], "new\n");
         assert_eq!(contents(folder.path())["1"], "old\nsame\n");
+    }
+
+    #[test]
+    fn half_a_line_of_a_supervisor_that_was_killed_does_not_spoil_the_next_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("current"), "one\ntw").expect("written");
+        let mut file = LogFile::new(folder.path().to_owned(), Retention::default());
+        for line in ["two\n", "three\n"] {
+            file.append(line.as_bytes(), 0).expect("written");
+        }
+        assert_eq!(contents(folder.path())["current"], "one\ntw\ntwo\nthree\n");
     }
 
     #[test]

@@ -77,6 +77,12 @@ impl<'a> Pump<'a> {
         })
     }
 
+    /// Goes on counting where an earlier supervisor was.
+    pub fn counting_from(mut self, dropped: u64) -> Self {
+        self.dropped = dropped;
+        self
+    }
+
     /// Lines that came into no file.
     pub fn dropped(&self) -> u64 {
         self.dropped

@@ -1,0 +1,296 @@
+//! A supervisor killed at every single system call of what it does; and calls that fail.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use medic_supervisor::machine::fleet::{Operation, Outcome};
+use medic_supervisor::machine::service::Phase;
+use serde_json::json;
+
+use crate::harness::{Image, Machine, PATIENCE, alive, processes, unique_seconds};
+use crate::trial::{ask, kill, record};
+
+/// A process under strace.
+struct Traced {
+    strace: Child,
+    folder: PathBuf,
+}
+
+impl Traced {
+    /// With arguments of strace(1). Gives back once strace has the process.
+    fn attach(machine: &Machine, pid: u32, arguments: &[&str]) -> Self {
+        let folder = machine.folder().join("strace");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir(&folder).expect("made");
+        let strace = Command::new("strace")
+            .args(["-p", &pid.to_string(), "-e", "trace=all", "-o"])
+            .arg(folder.join("of"))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stderr(fs::File::create(folder.join("said")).expect("made"))
+            .spawn()
+            .expect("strace is there: .ci/setup --tests");
+        let traced = Self { strace, folder };
+        let begin = Instant::now();
+        while !traced.said().contains(&format!("Process {pid} attached")) {
+            assert!(begin.elapsed() < PATIENCE, "strace: {}", traced.said());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        traced
+    }
+
+    /// Does something at calls of the process itself: `inject` as in strace(1).
+    fn inject(machine: &Machine, pid: u32, inject: &str) -> Self {
+        Self::attach(machine, pid, &["-e", &format!("inject={inject}")])
+    }
+
+    /// The same at calls of the process, and of all that it makes.
+    fn inject_all(machine: &Machine, pid: u32, inject: &str) -> Self {
+        Self::attach(machine, pid, &["-ff", "-e", &format!("inject={inject}")])
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(self.folder.join("said")).unwrap_or_default()
+    }
+
+    /// The names of the calls that the process has made; `one`: that one of all that are watched.
+    fn calls(&self, one: Option<u32>) -> BTreeSet<String> {
+        let name = one.map_or("of".to_owned(), |pid| format!("of.{pid}"));
+        let text = fs::read_to_string(self.folder.join(name)).unwrap_or_default();
+        let names = text.lines().filter_map(|line| Some(line.split_once('(')?.0));
+        names
+            .filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+impl Drop for Traced {
+    /// Lets the processes go, those that are still there.
+    fn drop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.strace);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ = self.strace.wait();
+    }
+}
+
+/// What a supervisor is killed at.
+#[derive(Debug, Clone, Copy)]
+enum Deed {
+    Start,
+    Stop,
+    Restart,
+}
+
+impl Deed {
+    fn operation(self) -> Operation {
+        match self {
+            Self::Start => Operation::Up,
+            Self::Stop => Operation::Down,
+            Self::Restart => Operation::Restart,
+        }
+    }
+
+    /// Brings the service to where this deed begins.
+    fn prepare(self, machine: &Machine) {
+        let is_up = record(machine).phase == Phase::Up;
+        let operation = match self {
+            Self::Start if is_up => Operation::Down,
+            // Started by the supervisor that is watched, not by one before it.
+            Self::Stop | Self::Restart if is_up && record(machine).adopted => Operation::Restart,
+            Self::Stop | Self::Restart if !is_up => Operation::Up,
+            _ => return,
+        };
+        assert_eq!(ask(machine, operation), Outcome::Done, "{self:?} is prepared");
+    }
+}
+
+/// A deed, again and again.
+struct Trial {
+    deed: Deed,
+    seconds: String,
+    machine: Machine,
+}
+
+impl Trial {
+    /// Does it, and looks at what has come of it; `what`: what the supervisor is under.
+    fn round(&self, what: &str) {
+        let Self { deed, seconds, machine } = self;
+        let before = record(machine);
+        let outcome = ask(machine, deed.operation());
+        assert_eq!(outcome, Outcome::Done, "{deed:?}, {what}: {before:?}");
+        let now = record(machine);
+        let expected: Vec<u32> = now.service_pid.into_iter().collect();
+        assert_eq!(expected.len(), usize::from(!matches!(deed, Deed::Stop)), "{deed:?}, {what}");
+        machine.wait_for(&format!("{now:?}, {what}: it runs"), |_| {
+            (processes(seconds) == expected).then_some(())
+        });
+        if matches!(deed, Deed::Restart) {
+            assert_ne!(now.service_pid, before.service_pid, "{what}");
+        }
+        // What follows the answer counts as well.
+        std::thread::sleep(Duration::from_millis(5));
+    }
+
+    /// The calls that the supervisor makes for it.
+    fn calls(&self) -> BTreeSet<String> {
+        self.deed.prepare(&self.machine);
+        let supervisor = record(&self.machine).supervisor_pid.expect("supervised");
+        let traced = Traced::attach(&self.machine, supervisor, &[]);
+        self.round("watched");
+        let calls = traced.calls(None);
+        drop(traced);
+        calls
+    }
+
+    /// Kills the supervisor at a certain call; false: it does not make so many of these.
+    fn kill_at(&self, call: &str, number: u32) -> bool {
+        let machine = &self.machine;
+        self.deed.prepare(machine);
+        let supervisor = record(machine).supervisor_pid.expect("supervised");
+        let traced = Traced::inject(machine, supervisor, &format!("{call}:signal=KILL:when={number}"));
+        self.round(&format!("killed at {call} {number}"));
+        drop(traced);
+        let killed = !alive(supervisor);
+        if killed {
+            machine.wait_for("it is replaced", |m| {
+                record(m).supervisor_pid.filter(|pid| *pid != supervisor && alive(*pid))
+            });
+        }
+        killed
+    }
+}
+
+/// A service that says each of its starts, in its log and elsewhere.
+fn says(seconds: &str) -> String {
+    format!("echo started as $$; echo $$ >>$PACKAGE_ROOT/starts; exec sleep {seconds}")
+}
+
+/// Kills the supervisor at every single call that it makes for the deed.
+fn trial(deed: Deed) {
+    let seconds = unique_seconds();
+    let machine = Image::new().service("p", "s", &says(&seconds), json!({})).boot();
+    let trial = Trial { deed, seconds, machine };
+    // The first time is another: the log's folder is made.
+    trial.calls();
+    let calls = trial.calls();
+    assert!(calls.contains("epoll_pwait") || calls.contains("epoll_pwait2"), "is strace attached? {calls:?}");
+    for call in &calls {
+        let kills = (1..).take_while(|number| trial.kill_at(call, *number)).count();
+        assert!(kills > 0, "it was not killed at {call}");
+        let _ = writeln!(std::io::stderr(), "{deed:?}: killed at {kills} of {call}");
+    }
+    // Each start has said so, and it is in the log.
+    let machine = &trial.machine;
+    for pid in machine.read("srv/starts").lines() {
+        let line = format!(" started as {pid}\n");
+        machine.wait_for("no line is lost", |m| m.log("p", "s").contains(&line).then_some(()));
+    }
+}
+
+#[test]
+fn a_supervisor_killed_at_every_call_of_a_start_still_starts_once() {
+    trial(Deed::Start);
+}
+
+#[test]
+fn a_supervisor_killed_at_every_call_of_a_stop_still_stops() {
+    trial(Deed::Stop);
+}
+
+#[test]
+fn a_supervisor_killed_at_every_call_of_a_restart_still_restarts() {
+    trial(Deed::Restart);
+}
+
+#[test]
+fn a_service_comes_back_when_its_supervisor_could_not_make_processes_for_a_while() {
+    let seconds = unique_seconds();
+    let machine = Image::new().service("p", "s", &says(&seconds), json!({})).boot();
+    let before = record(&machine);
+    let inject = "clone,clone3,fork,vfork:error=EAGAIN:when=1..3";
+    let traced = Traced::inject(&machine, before.supervisor_pid.expect("supervised"), inject);
+    kill(before.service_pid.expect("runs"));
+    let after = machine.wait_for("it is back", |m| {
+        Some(record(m)).filter(|r| r.phase == Phase::Up && r.service_pid != before.service_pid)
+    });
+    drop(traced);
+    assert_eq!(machine.log("p", "s").matches("cannot be started: ").count(), 3);
+    machine.wait_for("one runs", |_| {
+        (after.service_pid.map(|pid| vec![pid]) == Some(processes(&seconds))).then_some(())
+    });
+    assert_eq!((after.supervisor_pid, after.failures), (before.supervisor_pid, 1));
+}
+
+#[test]
+fn a_supervisor_is_replaced_when_init_could_not_make_processes_for_a_while() {
+    let seconds = unique_seconds();
+    let machine = Image::new().service("p", "s", &says(&seconds), json!({})).boot();
+    let before = record(&machine);
+    let traced = Traced::inject(&machine, machine.pid(), "clone,clone3,fork,vfork:error=EAGAIN:when=1..3");
+    kill(before.supervisor_pid.expect("supervised"));
+    let after = machine.wait_for("it is replaced", |m| {
+        Some(record(m)).filter(|r| r.supervisor_pid.is_some_and(|pid| Some(pid) != before.supervisor_pid))
+    });
+    drop(traced);
+    assert_eq!(machine.stderr().matches("Cannot make a supervisor for 'p/s'").count(), 3);
+    assert_eq!(after.service_pid, before.service_pid);
+    assert_eq!(ask(&machine, Operation::Restart), Outcome::Done);
+    machine.wait_for("one runs", |_| (processes(&seconds).len() == 1).then_some(()));
+}
+
+#[test]
+fn a_service_killed_before_it_is_executed_is_started_again() {
+    for call in ["setsid", "dup2", "chdir", "getpid", "execve"] {
+        let seconds = unique_seconds();
+        let machine = Image::new().service("p", "s", &says(&seconds), json!({})).boot();
+        let before = record(&machine);
+        let inject = format!("{call}:signal=KILL:when=1");
+        let traced = Traced::inject_all(&machine, before.supervisor_pid.expect("supervised"), &inject);
+        kill(before.service_pid.expect("runs"));
+        machine.wait_for("it has failed", |m| (record(m).failures >= 3).then_some(()));
+        drop(traced);
+        machine.wait_for("it is back", |m| {
+            let now = record(m);
+            let runs: Vec<u32> = now.service_pid.into_iter().collect();
+            (now.phase == Phase::Up && !runs.is_empty() && processes(&seconds) == runs).then_some(())
+        });
+        assert_eq!(record(&machine).supervisor_pid, before.supervisor_pid);
+    }
+}
+
+#[test]
+fn supervisors_killed_at_every_call_of_taking_over_leave_the_service_to_the_next_one() {
+    let seconds = unique_seconds();
+    let machine = Image::new().service("p", "s", &says(&seconds), json!({})).boot();
+    let service = record(&machine).service_pid;
+    let deaths = || machine.stderr().matches("The supervisor of 'p/s' died").count();
+    let living = || machine.wait_for("one lives", |m| record(m).supervisor_pid.filter(|pid| alive(*pid)));
+    // Which calls that are, and which of them init makes as well: those would be its own end.
+    let traced = Traced::attach(&machine, machine.pid(), &["-ff"]);
+    kill(living());
+    let supervisor = machine.wait_for("it has taken over", |m| {
+        Some(record(m)).filter(|record| record.adopted && deaths() == 1)?.supervisor_pid
+    });
+    let calls: BTreeSet<String> =
+        traced.calls(Some(supervisor)).difference(&traced.calls(Some(machine.pid()))).cloned().collect();
+    drop(traced);
+    assert!(calls.contains("setsid") && calls.len() > 4, "{calls:?}");
+    for call in &calls {
+        let before = deaths();
+        let traced = Traced::inject_all(&machine, machine.pid(), &format!("{call}:signal=KILL:when=1"));
+        kill(living());
+        machine.wait_for(&format!("several have died at {call}"), |_| (deaths() >= before + 5).then_some(()));
+        drop(traced);
+        living();
+        let _ = writeln!(std::io::stderr(), "{} died at {call}", deaths() - before);
+        let now = (record(&machine).service_pid, processes(&seconds).len());
+        assert_eq!(now, (service, 1), "killed at {call}");
+    }
+    assert_eq!(ask(&machine, Operation::Down), Outcome::Done);
+    assert_eq!(processes(&seconds), [0u32; 0]);
+}
