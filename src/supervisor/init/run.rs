@@ -184,7 +184,15 @@ impl<'r> Init<'r> {
         let mut buffer = [0; MAX_MESSAGE];
         let mut changed = false;
         while let Some(channel) = self.held.get(id).and_then(Option::as_ref).and_then(Held::channel) {
-            let Ok(Received::Message(count)) = receive_message(channel, &mut buffer) else { break };
+            let count = match receive_message(channel, &mut buffer) {
+                Ok(Received::Message(count)) => count,
+                Ok(Received::Nothing) => break,
+                // It is dying, which may take a while: until then this would be told over and over.
+                Ok(Received::Closed) | Err(_) => {
+                    self.held.get_mut(id).into_iter().flatten().for_each(Held::hang_up);
+                    break;
+                }
+            };
             match News::decode(&buffer[..count]) {
                 Some(News::Changed) => changed = true,
                 Some(News::Reloaded(ticket, result)) => self.tell(now, Event::Reloaded(ticket, result)),
@@ -248,10 +256,9 @@ impl<'r> Init<'r> {
                 self.tell(now, Event::Marked(ticket, result));
             }
             Action::Reload(ticket, id) => {
-                let held = self.held.get(id).and_then(Option::as_ref);
-                if !held.is_some_and(|held| held.tell(Order::Reload(ticket))) {
-                    let why = "its supervisor is being replaced: try again".to_owned();
-                    self.tell(now, Event::Reloaded(ticket, Err(why)));
+                // One that hears nothing any more is replaced, and the next one is asked.
+                if let Some(Some(held)) = self.held.get(id) {
+                    held.tell(Order::Reload(ticket));
                 }
             }
             Action::Reply(ticket, outcome) => self.clients.reply(ticket, outcome),

@@ -79,6 +79,11 @@ impl Held {
         self.channel.as_ref()
     }
 
+    /// Its supervisor no longer hears anything.
+    pub fn hang_up(&mut self) {
+        self.channel = None;
+    }
+
     /// Its supervisor is gone.
     pub fn supervisor_ended(&mut self) {
         (self.supervisor, self.channel) = (0, None);

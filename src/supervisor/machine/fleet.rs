@@ -59,7 +59,8 @@ pub enum Action {
     Publish(Id),
     /// Write down durably whether the service is disabled; [`Event::Marked`] follows at once.
     Mark(Ticket, Id, bool),
-    /// Have the service's supervisor make it re-read its settings; [`Event::Reloaded`] follows some time.
+    /// Have the service's supervisor make it re-read its settings; [`Event::Reloaded`] follows some time. One that dies over it
+    /// is replaced, and then this is asked of the next one.
     Reload(Ticket, Id),
     /// Answer.
     Reply(Ticket, Outcome),
@@ -163,7 +164,7 @@ impl Fleet {
         match event {
             Event::Begin(ids) => self.begin(&ids, out),
             Event::Seen(id, seen) => self.seen(now, id, seen, out),
-            Event::Forked(id, worked) => self.forked(now, id, worked),
+            Event::Forked(id, worked) => self.forked(now, id, worked, out),
             Event::SupervisorEnded(id, exit) => self.supervisor_ended(now, id, exit, out),
             Event::Command(ticket, request) => self.command(now, ticket, request, out),
             Event::Marked(ticket, result) => self.marked(now, ticket, result, out),
@@ -210,9 +211,13 @@ impl Fleet {
         out.push(Action::Fork(id));
     }
 
-    fn forked(&mut self, now: Millis, id: Id, worked: bool) {
+    fn forked(&mut self, now: Millis, id: Id, worked: bool, out: &mut Vec<Action>) {
         if let Some(member) = self.member_mut(id) {
             member.watch = if worked { Watch::Alive { since: now } } else { Watch::Again { at: now + 200 } };
+        }
+        if worked {
+            // What was asked of an earlier supervisor, which died over it.
+            out.extend(self.reloading(id).map(|ticket| Action::Reload(ticket, id)));
         }
     }
 
@@ -243,8 +248,10 @@ impl Fleet {
         };
         if member.may_go() {
             member.watch = Watch::None;
+            let removed = member.removed;
             out.push(Action::Publish(id));
-            if member.removed {
+            self.end_reloads(id, out);
+            if removed {
                 self.members[id] = None;
                 self.pending_removed(id, out);
                 out.push(Action::Free(id));

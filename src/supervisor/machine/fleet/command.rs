@@ -185,6 +185,23 @@ impl Fleet {
         }
     }
 
+    /// Those who wait for a reload of this service.
+    pub(super) fn reloading(&self, id: Id) -> impl Iterator<Item = Ticket> {
+        let waits = move |pending: &&Pending| pending.id == id && pending.goal == Goal::Reloaded;
+        self.pending.iter().filter(waits).map(|pending| pending.ticket)
+    }
+
+    /// The service is gone, and with it whoever could reload it.
+    pub(super) fn end_reloads(&mut self, id: Id, out: &mut Vec<Action>) {
+        self.pending.retain(|pending| {
+            let ends = pending.id == id && pending.goal == Goal::Reloaded;
+            if ends {
+                out.push(Action::Reply(pending.ticket, Outcome::NotRunning));
+            }
+            !ends
+        });
+    }
+
     /// Answers everybody whose goal is reached, or cannot be reached any more.
     pub(super) fn answer_pending(&mut self, out: &mut Vec<Action>) {
         let mut pending = std::mem::take(&mut self.pending);

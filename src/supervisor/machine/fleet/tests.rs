@@ -40,6 +40,9 @@ struct World {
     exit: Option<u8>,
     marks: BTreeMap<Id, bool>,
     marks_fail: bool,
+    /// What supervisors were asked to reload, and whether they never answer.
+    reloads: Vec<Ticket>,
+    reloads_hang: bool,
     /// In which order services were first asked to run, and asked to end.
     ups: Vec<Id>,
     leaves: Vec<Id>,
@@ -70,6 +73,8 @@ impl World {
             exit: None,
             marks: BTreeMap::new(),
             marks_fail: false,
+            reloads: Vec::new(),
+            reloads_hang: false,
             ups: Vec::new(),
             leaves: Vec::new(),
         }
@@ -103,7 +108,10 @@ impl World {
                     self.fleet.step(self.now, Event::Marked(ticket, result), &mut actions);
                 }
                 Action::Reload(ticket, _) => {
-                    self.fleet.step(self.now, Event::Reloaded(ticket, Ok(())), &mut actions)
+                    self.reloads.push(ticket);
+                    if !self.reloads_hang {
+                        self.fleet.step(self.now, Event::Reloaded(ticket, Ok(())), &mut actions);
+                    }
                 }
                 Action::Reply(ticket, outcome) => self.replies.entry(ticket).or_default().push(outcome),
                 Action::Settled(unwell) => {
@@ -375,6 +383,21 @@ fn a_supervisor_that_cannot_live_is_tried_ever_more_slowly_one_that_is_killed_is
         }
         assert_eq!(longest, most, "{exit}");
     }
+}
+
+#[test]
+fn a_reload_that_died_with_the_supervisor_is_asked_of_the_next_one() {
+    let mut world = World::booted(&[(Nature::Good, &[])]);
+    world.reloads_hang = true;
+    let ticket = world.ask(Operation::Reload, 0, false);
+    world.kill_supervisor(0);
+    assert_eq!((&world.reloads[..], world.replies.get(&ticket)), (&[ticket, ticket][..], None));
+    world.tell(Event::Reloaded(ticket, Ok(())));
+    assert_eq!(world.replies[&ticket], [Outcome::Done]);
+    // Nobody is left to be asked.
+    let ticket = world.ask(Operation::Reload, 0, false);
+    assert_eq!(world.answer(Operation::Unsupervise, 0), Outcome::Done);
+    assert_eq!(world.replies[&ticket], [Outcome::NotRunning]);
 }
 
 #[test]
