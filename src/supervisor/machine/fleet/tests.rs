@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::machine::service::Phase;
 
+mod every_state;
+
 const BUDGET: Millis = 8000;
 const GRACE: Millis = 3000;
 const READY: Millis = 2000;
@@ -24,7 +26,7 @@ enum Nature {
     Stubborn,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct World {
     fleet: Fleet,
     now: Millis,
@@ -43,6 +45,8 @@ struct World {
     /// What supervisors were asked to reload, and whether they never answer.
     reloads: Vec<Ticket>,
     reloads_hang: bool,
+    /// The next supervisor cannot be made.
+    fork_fails: bool,
     /// In which order services were first asked to run, and asked to end.
     ups: Vec<Id>,
     leaves: Vec<Id>,
@@ -75,6 +79,7 @@ impl World {
             marks_fail: false,
             reloads: Vec::new(),
             reloads_hang: false,
+            fork_fails: false,
             ups: Vec::new(),
             leaves: Vec::new(),
         }
@@ -96,8 +101,9 @@ impl World {
             match action {
                 Action::Fork(id) => {
                     assert_ne!(self.supervised.get(&id), Some(&true), "a second supervisor for {id}");
-                    self.supervised.insert(id, true);
-                    self.fleet.step(self.now, Event::Forked(id, true), &mut actions);
+                    let worked = !std::mem::take(&mut self.fork_fails);
+                    self.supervised.insert(id, worked);
+                    self.fleet.step(self.now, Event::Forked(id, worked), &mut actions);
                 }
                 Action::Publish(id) => self.published(id),
                 Action::Mark(ticket, id, disabled) => {

@@ -87,7 +87,8 @@ impl World {
         let machine = &self.machine;
         assert_eq!(machine.alive, self.main, "{self:?}");
         let stops = matches!(machine.state, State::Stopping { .. } | State::Killing { .. });
-        assert!(!stops || machine.deadline().is_some(), "a stop without a deadline: {self:?}");
+        let deadline = machine.deadline().filter(|at| *at <= self.now + machine.policy.grace.max(LOOK.1));
+        assert!(!stops || deadline.is_some(), "a stop without a deadline: {self:?}");
         assert!(machine.state != State::Launching, "a start without its answer: {self:?}");
         if matches!(machine.phase(), Phase::Up | Phase::Starting | Phase::Late) {
             assert!(self.main, "it does not run: {self:?}");
