@@ -52,10 +52,13 @@ impl Order {
 }
 
 impl News {
+    /// [`News::Changed`] as a message: it is told so often that no memory is asked for.
+    pub const CHANGED: &[u8] = b"c";
+
     /// As a message; a reason is cut where it is too long.
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Changed => vec![b'c'],
+            Self::Changed => Self::CHANGED.to_vec(),
             Self::Reloaded(ticket, result) => {
                 let mut message = vec![if result.is_ok() { b'd' } else { b'f' }];
                 message.extend(ticket.to_le_bytes());

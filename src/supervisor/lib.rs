@@ -27,5 +27,7 @@ pub mod init;
 pub mod machine;
 pub mod marks;
 pub mod place;
+#[cfg(test)]
+mod steady;
 pub mod table;
 pub mod watch;

@@ -150,8 +150,9 @@ impl Fleet {
         self.members.iter().enumerate().filter_map(|(id, member)| Some((id, member.as_ref()?)))
     }
 
-    fn ids(&self) -> Vec<Id> {
-        self.members().map(|(id, _)| id).collect()
+    /// The numbers that services may have; of some there may be no service.
+    fn ids(&self) -> std::ops::Range<Id> {
+        0..self.members.len()
     }
 
     /// Whether everything is being ended.

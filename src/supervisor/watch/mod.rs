@@ -4,7 +4,7 @@
 mod check;
 pub(crate) mod log;
 mod reload;
-mod run;
+pub(crate) mod run;
 pub(crate) mod sweep;
 
 use std::fs::File;

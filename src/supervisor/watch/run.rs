@@ -213,9 +213,9 @@ impl<'a> Supervisor<'a> {
                 }
                 Action::SayLate => {
                     let within = self.charge.prepared.policy().ready_within.unwrap_or(0);
-                    let text =
-                        format!("is not ready {} s after its start; it is asked on", within.div_ceil(1000));
-                    self.log.note(now, &text);
+                    let seconds = within.div_ceil(1000);
+                    self.log
+                        .note(now, format_args!("is not ready {seconds} s after its start; it is asked on"));
                 }
                 Action::Leave => self.leaves = true,
             }
@@ -265,7 +265,7 @@ impl<'a> Supervisor<'a> {
     }
 
     fn say_not_started(&mut self, now: Millis, error: &SpawnError) {
-        self.log.note(now, &format!("cannot be started: {error}"));
+        self.log.note(now, format_args!("cannot be started: {error}"));
     }
 
     fn stop(&mut self) {
@@ -345,7 +345,7 @@ impl<'a> Supervisor<'a> {
         self.log.run(now, !left);
         self.machine.step(now, Event::Ended { success: exit.is_success(), left }, &mut self.actions);
         if !asked_for && self.machine.phase() != Phase::Done {
-            self.log.note(now, &format!("ended with {exit}"));
+            self.log.note(now, format_args!("ended with {exit}"));
         }
         self.act(now);
     }
@@ -439,7 +439,8 @@ impl<'a> Supervisor<'a> {
         let failures =
             self.charge.prepared.definition.liveness.as_ref().map_or(u32::MAX, |liveness| liveness.failures);
         if self.unanswered >= failures {
-            self.log.note(now, &format!("did not answer {failures} times in a row, and is started again"));
+            let text = format_args!("did not answer {failures} times in a row, and is started again");
+            self.log.note(now, text);
             self.step(now, Event::NotLive);
         }
     }
@@ -523,7 +524,7 @@ impl<'a> Supervisor<'a> {
         let said = reload.said();
         if !said.is_empty() {
             for line in said.lines() {
-                self.log.note(now, line);
+                self.log.note(now, format_args!("{line}"));
             }
         }
         let what = if reload.stage == Stage::Check { "its check" } else { "its command" };
@@ -571,7 +572,7 @@ impl<'a> Supervisor<'a> {
         if standing != self.published {
             self.charge.slot.set_standing(&standing, now);
             self.published = standing;
-            self.tell(&News::Changed);
+            let _ = send_message(self.charge.channel, News::CHANGED);
         }
     }
 }

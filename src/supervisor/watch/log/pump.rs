@@ -1,6 +1,7 @@
 //! From the service's pipe to its log file and the container's output.
 
-use std::io;
+use std::fmt;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 
@@ -37,6 +38,7 @@ pub struct Pump<'a> {
     wall_clock: WallClock,
     input: Vec<u8>,
     lines: Vec<u8>,
+    note: Vec<u8>,
     failing: Option<Failing>,
     half_since: Option<Millis>,
     dropped: u64,
@@ -71,6 +73,7 @@ impl<'a> Pump<'a> {
             wall_clock,
             input: Vec::new(),
             lines: Vec::new(),
+            note: Vec::new(),
             failing: None,
             half_since: None,
             dropped: 0,
@@ -125,9 +128,13 @@ impl<'a> Pump<'a> {
     }
 
     /// A line of the supervisor's own.
-    pub fn note(&mut self, now: Millis, text: &str) {
-        let line = format!("[supervisor] {text}");
-        self.line(now, line.as_bytes());
+    pub fn note(&mut self, now: Millis, text: fmt::Arguments<'_>) {
+        let mut note = std::mem::take(&mut self.note);
+        // Nothing that is written to memory fails.
+        let _ = write!(note, "[supervisor] {text}");
+        self.line(now, &note);
+        note.clear();
+        self.note = note;
         self.write(now);
         self.mirror.flush(now);
     }
@@ -197,7 +204,9 @@ impl<'a> Pump<'a> {
         let Some(failing) = self.failing.take_if(|failing| failing.again_at <= now) else { return };
         match self.file.append(&failing.held, (self.wall_clock)().0) {
             Ok(()) if failing.dropped == 0 => {}
-            Ok(()) => self.note(now, &format!("{} lines were dropped: {}", failing.dropped, failing.why)),
+            Ok(()) => {
+                self.note(now, format_args!("{} lines were dropped: {}", failing.dropped, failing.why));
+            }
             Err((written, error)) => {
                 let held = failing.held[written..].to_vec();
                 self.failing =
