@@ -13,8 +13,14 @@ use medic_model::image::ImageDefinition;
 use medic_model::package::PackageDefinition;
 use medic_model::recipe::Recipe;
 use medic_model::roots::{BuildRoots, Toolchain};
-use medic_model::{DocumentError, Manifest};
+use medic_model::service::Service;
+use medic_model::{DocumentError, Manifest, PackageName, Receipt, ServiceName, Version, layout};
 use medic_supervisor::control::frame::{Ask, Reply};
+use medic_supervisor::definition::{Prepared, Surroundings, installed};
+use medic_supervisor::machine::backoff;
+use medic_supervisor::machine::service::{Event, Machine, Past, Phase};
+use medic_supervisor::machine::wanted::{Aim, Wanted};
+use medic_supervisor::place::Place;
 use serde::Serialize;
 
 /// What errors call the text.
@@ -94,4 +100,80 @@ pub fn frames(bytes: &[u8]) {
         assert_eq!(again.tag, reply.tag);
         assert_eq!(std::mem::discriminant(&again.outcome), std::mem::discriminant(&reply.outcome));
     }
+}
+
+/// The text is read as the services of a package: in its definition, and in the receipt of its installation, where the
+/// supervisor reads them. Both take and refuse the same; what is taken can be made ready, started and stopped.
+pub fn services(text: &str) {
+    let indented: String = text.lines().map(|line| format!("  {line}\n")).collect();
+    let definition = format!("name: p\nsummary: s\ncomponents: [p]\nservices:\n{indented}");
+    let written = PackageDefinition::from_yaml("package.yaml", &definition)
+        .ok()
+        .map(|definition| serde_json::to_string(&definition.services).expect("what was read can be written"));
+    // As it was understood; and as it is, when it is JSON.
+    if let Some(json) = written {
+        assert!(installation(&json), "packed, it cannot be installed:\n{json}");
+    }
+    installation(text);
+}
+
+/// Reads the services in a receipt; whether they were taken.
+fn installation(services: &str) -> bool {
+    let head = r#"{"format":1,"origin":{"from":"bundle"},"installed_at":0,"manifest":{"format":1,"name":"p","version":"1","arch":"x64","summary":"","licence":"MIT","entries":[],"provenance":{"action_key":"0000000000000000000000000000000000000000000000000000000000000000","components":[]},"services":"#;
+    let receipt = format!("{head}{services}}}}}");
+    let scratch = tempfile::tempdir().expect("a folder");
+    let place = Place::new(scratch.path());
+    let name: PackageName = "p".parse().expect("a name");
+    let path = scratch.path().join(layout::receipt(&name).as_str());
+    std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+    std::fs::write(&path, &receipt).expect("written");
+    let whole = Receipt::from_json("p.json", receipt.as_bytes());
+    // The supervisor reads an excerpt: what is no receipt for other reasons may be one there, but not the reverse.
+    match (installed(&place), whole) {
+        (Ok(packages), whole) => {
+            let taken = whole.is_ok();
+            let package = &packages[0];
+            if let Ok(whole) = whole {
+                assert_eq!(package.services, whole.manifest.services);
+            }
+            let surroundings = Surroundings { place: place.clone(), environment: Vec::new() };
+            for (name, service) in &package.services {
+                ready(&surroundings, (&package.name, &package.version), name, service);
+            }
+            taken
+        }
+        (Err(error), Ok(_)) => panic!("pkg takes it, the supervisor does not: {error}"),
+        (Err(error), Err(_)) => {
+            assert!(error.to_string().contains("p.json"), "{error}");
+            false
+        }
+    }
+}
+
+/// A definition that was taken can be made ready, or it is told why not; its times make sense to the machine.
+fn ready(
+    surroundings: &Surroundings,
+    package: (&PackageName, &Version),
+    name: &ServiceName,
+    service: &Service,
+) {
+    let prepared = match Prepared::new(surroundings, package, name, service, false, None) {
+        Ok(prepared) => prepared,
+        Err(error) => return assert!(error.to_string().contains(name.as_str()), "{error}"),
+    };
+    let policy = prepared.policy();
+    let (now, mut actions) = (1_000_000, Vec::new());
+    let past = Past { clean: true, ..Past::default() };
+    let mut machine = Machine::new(policy, Wanted::default(), past, 1, now, &mut actions);
+    for (generation, aim) in [(1, Aim::Up), (2, Aim::Down)] {
+        machine.step(now, Event::Wanted(Wanted { generation, aim }), &mut actions);
+        if aim == Aim::Up {
+            machine.step(now, Event::Started, &mut actions);
+        }
+    }
+    let kill_at = machine.deadline().expect("a stop has a deadline");
+    machine.step(kill_at, Event::Tick, &mut actions);
+    machine.step(kill_at, Event::Ended { success: false, left: false }, &mut actions);
+    assert_eq!(machine.phase(), Phase::Down);
+    assert!(backoff::delay(u32::MAX, u64::MAX) <= 30_000);
 }

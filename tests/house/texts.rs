@@ -110,6 +110,35 @@ fn every_crate_says_what_it_owns() {
     }
 }
 
+/// Somebody may set the clock at any time, and nothing may come of it but another time in a log: so the time of day is asked for
+/// only where it is shown.
+#[test]
+fn the_runtime_decides_nothing_by_the_time_of_day() {
+    let shown = [
+        // The clock itself; the log's time stamps and the age of its files; what of a log is shown.
+        "src/sys/clock.rs",
+        "src/supervisor/watch/run.rs",
+        "src/supervisor/watch/log/pump.rs",
+        "src/supervisor/watch/log/file.rs",
+        "src/supervisor/command/log.rs",
+    ];
+    let crates = ["src/sys", "src/supervisor"];
+    for path in rust_files().iter().filter(|path| crates.iter().any(|krate| path.starts_with(krate))) {
+        let text = text(path).expect("Rust is UTF-8");
+        let names = ["wall_clock", "SystemTime", "UNIX_EPOCH", "Realtime", "REALTIME", "gettimeofday"];
+        let name = names.iter().find(|name| text.contains(**name));
+        assert!(
+            name.is_none() || shown.iter().any(|shown| path.ends_with(shown)),
+            "{} has {}: decide by medic_sys::clock::monotonic_millis",
+            path.display(),
+            name.unwrap_or(&"")
+        );
+    }
+    // And the supervisor hands it to its log, and to nobody else.
+    let run = text(Path::new("src/supervisor/watch/run.rs")).expect("it is there");
+    assert_eq!(run.matches("wall_clock").count(), 2, "once imported, once given to the log");
+}
+
 /// The libraries know no terminal, no home and no environment.
 #[test]
 fn libraries_read_no_environment() {

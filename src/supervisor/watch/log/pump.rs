@@ -339,6 +339,42 @@ mod tests {
         assert_eq!(shown.replace("p/s: ", ""), text);
     }
 
+    /// The time of day, as somebody sets it.
+    static SET: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
+    #[test]
+    fn a_clock_that_is_set_changes_time_stamps_and_nothing_else() {
+        use std::sync::atomic::Ordering;
+        let bench = Bench::new();
+        let mut pump = bench.pump();
+        pump.wall_clock = || (SET.load(Ordering::Relaxed), 0);
+        let logs = bench.folder.path().join("logs");
+        let years = [50u64, 0, 100, 50, 100, 0, 51].map(|years| years * 365 * 86_400);
+        for (line, time) in years.into_iter().enumerate() {
+            SET.store(time, Ordering::Relaxed);
+            let now = line as Millis * 10_000;
+            bench.write(&format!("line {line}\nhalf "));
+            assert!(!pump.run(now, false));
+            // Half a line waits for a second of the other clock.
+            assert_eq!(pump.deadline(now), Some(now + HALF_LINE));
+            pump.run(now + HALF_LINE, false);
+            assert_eq!(pump.deadline(now + HALF_LINE), None);
+        }
+        let files = ["4", "3", "2", "1", "current"];
+        let read = |name: &str| std::fs::read_to_string(logs.join(name)).unwrap_or_default();
+        let whole: String = files.map(read).concat();
+        let said: Vec<&str> = whole.lines().map(|line| &line[super::super::lines::STAMP..]).collect();
+        let expected: Vec<String> =
+            (0..7).flat_map(|line| [format!("line {line}"), "half ".to_owned()]).collect();
+        assert_eq!(said, expected);
+        for time in years {
+            let stamp = String::from_utf8(stamp((time, 0)).to_vec()).expect("ASCII");
+            assert!(whole.contains(&stamp), "{stamp}");
+        }
+        // A file is old once, not at every change.
+        assert!(!logs.join("3").exists());
+    }
+
     #[test]
     fn a_file_that_cannot_be_written_holds_lines_then_drops_and_counts_them() {
         let bench = Bench::new();
