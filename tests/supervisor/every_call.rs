@@ -12,6 +12,7 @@ use medic_supervisor::machine::service::Phase;
 use serde_json::json;
 
 use crate::harness::{Image, Machine, PATIENCE, alive, processes, unique_seconds};
+use crate::storm::whole_log;
 use crate::trial::{ask, kill, record};
 
 /// A process under strace.
@@ -112,22 +113,40 @@ impl Deed {
 /// A deed, again and again.
 struct Trial {
     deed: Deed,
+    /// By which all processes of the service are found.
     seconds: String,
+    /// How many they are while it runs.
+    crowd: usize,
     machine: Machine,
 }
 
 impl Trial {
+    fn new(deed: Deed, crowd: usize, script: fn(&str) -> String, definition: serde_json::Value) -> Self {
+        let seconds = unique_seconds();
+        let machine = Image::new().service("p", "s", &script(&seconds), definition).boot();
+        Self { deed, seconds, crowd, machine }
+    }
+
+    /// Brings the service to where the deed begins.
+    fn prepare(&self) {
+        self.deed.prepare(&self.machine);
+        let crowd = if matches!(self.deed, Deed::Start) { 0 } else { self.crowd };
+        self.machine
+            .wait_for("all of it is there", |_| (processes(&self.seconds).len() == crowd).then_some(()));
+    }
+
     /// Does it, and looks at what has come of it; `what`: what the supervisor is under.
     fn round(&self, what: &str) {
-        let Self { deed, seconds, machine } = self;
+        let Self { deed, seconds, machine, .. } = self;
         let before = record(machine);
         let outcome = ask(machine, deed.operation());
         assert_eq!(outcome, Outcome::Done, "{deed:?}, {what}: {before:?}");
         let now = record(machine);
-        let expected: Vec<u32> = now.service_pid.into_iter().collect();
-        assert_eq!(expected.len(), usize::from(!matches!(deed, Deed::Stop)), "{deed:?}, {what}");
+        let crowd = if matches!(deed, Deed::Stop) { 0 } else { self.crowd };
+        assert_eq!(now.service_pid.is_some(), crowd > 0, "{deed:?}, {what}: {now:?}");
         machine.wait_for(&format!("{now:?}, {what}: it runs"), |_| {
-            (processes(seconds) == expected).then_some(())
+            let there = processes(seconds);
+            (there.len() == crowd && now.service_pid.iter().all(|pid| there.contains(pid))).then_some(())
         });
         if matches!(deed, Deed::Restart) {
             assert_ne!(now.service_pid, before.service_pid, "{what}");
@@ -138,7 +157,7 @@ impl Trial {
 
     /// The calls that the supervisor makes for it.
     fn calls(&self) -> BTreeSet<String> {
-        self.deed.prepare(&self.machine);
+        self.prepare();
         let supervisor = record(&self.machine).supervisor_pid.expect("supervised");
         let traced = Traced::attach(&self.machine, supervisor, &[]);
         self.round("watched");
@@ -150,7 +169,7 @@ impl Trial {
     /// Kills the supervisor at a certain call; false: it does not make so many of these.
     fn kill_at(&self, call: &str, number: u32) -> bool {
         let machine = &self.machine;
-        self.deed.prepare(machine);
+        self.prepare();
         let supervisor = record(machine).supervisor_pid.expect("supervised");
         let traced = Traced::inject(machine, supervisor, &format!("{call}:signal=KILL:when={number}"));
         self.round(&format!("killed at {call} {number}"));
@@ -170,20 +189,20 @@ fn says(seconds: &str) -> String {
     format!("echo started as $$; echo $$ >>$PACKAGE_ROOT/starts; exec sleep {seconds}")
 }
 
-/// Kills the supervisor at every single call that it makes for the deed.
-fn trial(deed: Deed) {
-    let seconds = unique_seconds();
-    let machine = Image::new().service("p", "s", &says(&seconds), json!({})).boot();
-    let trial = Trial { deed, seconds, machine };
+/// Kills the supervisor at the calls that it makes for the deed: of each kind at those with these numbers, as many as there are.
+fn trial(trial: &Trial, numbers: impl Iterator<Item = u32> + Clone) {
+    let deed = trial.deed;
     // The first time is another: the log's folder is made.
     trial.calls();
     let calls = trial.calls();
     assert!(calls.contains("epoll_pwait") || calls.contains("epoll_pwait2"), "is strace attached? {calls:?}");
+    let mut all = 0;
     for call in &calls {
-        let kills = (1..).take_while(|number| trial.kill_at(call, *number)).count();
-        assert!(kills > 0, "it was not killed at {call}");
+        let kills = numbers.clone().take_while(|number| trial.kill_at(call, *number)).count();
         let _ = writeln!(std::io::stderr(), "{deed:?}: killed at {kills} of {call}");
+        all += kills;
     }
+    assert!(all >= 10, "it was killed at {all} calls only");
     // Each start has said so, and it is in the log.
     let machine = &trial.machine;
     for pid in machine.read("srv/starts").lines() {
@@ -194,17 +213,54 @@ fn trial(deed: Deed) {
 
 #[test]
 fn a_supervisor_killed_at_every_call_of_a_start_still_starts_once() {
-    trial(Deed::Start);
+    trial(&Trial::new(Deed::Start, 1, says, json!({})), 1..);
 }
 
 #[test]
 fn a_supervisor_killed_at_every_call_of_a_stop_still_stops() {
-    trial(Deed::Stop);
+    trial(&Trial::new(Deed::Stop, 1, says, json!({})), 1..);
 }
 
 #[test]
 fn a_supervisor_killed_at_every_call_of_a_restart_still_restarts() {
-    trial(Deed::Restart);
+    trial(&Trial::new(Deed::Restart, 1, says, json!({})), 1..);
+}
+
+/// One that does not end when it is asked to, with a descendant that has a session of its own.
+fn resists(seconds: &str) -> String {
+    format!(
+        "echo started as $$; echo $$ >>$PACKAGE_ROOT/starts; trap '' TERM HUP; setsid sleep {seconds} </dev/null >/dev/null 2>&1 & exec sleep {seconds}"
+    )
+}
+
+#[test]
+fn a_supervisor_killed_at_calls_of_a_kill_of_everything_leaves_nobody() {
+    let stubborn = Trial::new(Deed::Stop, 2, resists, json!({"stop": {"grace": "30ms"}}));
+    // It looks at every process of the machine, so not each of these calls is tried.
+    trial(&stubborn, [1, 2, 3, 5, 8, 13, 40, 100, 300].into_iter());
+}
+
+#[test]
+fn a_supervisor_killed_while_it_gives_the_logs_other_names_loses_no_line() {
+    let script = "while [ ! -e $PACKAGE_ROOT/go ]; do sleep 0.01; done; i=0; while [ $i -lt 50000 ]; do i=$((i+1)); echo \"line $i of the service\"; done; echo all; exec sleep 100000";
+    for number in 1..=4 {
+        let machine = Image::new().service("p", "s", script, json!({})).boot();
+        let supervisor = record(&machine).supervisor_pid.expect("supervised");
+        let inject = format!("rename,renameat,renameat2:signal=KILL:when={number}");
+        let traced = Traced::inject(&machine, supervisor, &inject);
+        fs::write(machine.root().join("srv/go"), "").expect("written");
+        machine.wait_for("all is written", |m| m.log("p", "s").contains(" all\n").then_some(()));
+        drop(traced);
+        let mut next = 1;
+        for line in whole_log(&machine).lines().filter(|line| line.ends_with(" of the service")) {
+            let said: u32 = line.split(' ').nth(2).expect("a number").parse().expect("a number");
+            assert!(said <= next, "lines {next} to {} are lost", said - 1);
+            next = next.max(said + 1);
+        }
+        assert_eq!(next, 50_001);
+        // The renames that there are: one, then two, at the second rotation; there may be no fourth.
+        assert!(number > 3 || !alive(supervisor), "it was not killed at rename {number}");
+    }
 }
 
 #[test]
