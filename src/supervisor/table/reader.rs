@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use medic_sys::memory::SharedView;
 use medic_sys::process::Exit;
 
-use super::slot::{Flags, exit_of, phase_of, pid_of, word};
+use super::slot::{Flags, exit_of, lines_of, phase_of, pid_of, word};
 use super::{FILE_NAME, FORMAT, MAX_SERVICES, SLOT, header};
 use crate::machine::service::Phase;
 use crate::machine::wanted::{Aim, Wanted};
@@ -159,7 +159,7 @@ impl Reader {
                 starts: small(word::STARTS),
                 failures: small(word::FAILURES),
                 last_exit: exit_of(load(word::LAST_EXIT)),
-                dropped: load(word::DROPPED),
+                dropped: lines_of(load(word::DROPPED)).0,
                 adopted: load(word::ADOPTED) != 0,
             };
             let settled = before % 2 == 0 && load(word::SEQUENCE) == before;

@@ -64,6 +64,8 @@ pub struct Standing {
     pub last_exit: Option<Exit>,
     /// Lines of its log that were dropped.
     pub dropped: u64,
+    /// Lines of its log that the supervisor holds, since they cannot be written: they go with it when it dies.
+    pub held: u16,
     /// Whether the service was started by an earlier supervisor.
     pub adopted: bool,
 }
@@ -102,6 +104,16 @@ pub(super) fn exit_of(word: u64) -> Option<Exit> {
         2 => Some(Exit::Signal(number)),
         _ => None,
     }
+}
+
+/// Dropped and held lines in one word: whoever is killed between two would leave a sum that was never true.
+fn lines_word(dropped: u64, held: u16) -> u64 {
+    u64::from(held) << 48 | dropped & 0xffff_ffff_ffff
+}
+
+/// Dropped and held lines.
+pub(super) fn lines_of(word: u64) -> (u64, u16) {
+    (word & 0xffff_ffff_ffff, (word >> 48) as u16)
 }
 
 /// The lower half of a claim: the service's process; 0 for none.
@@ -185,7 +197,7 @@ impl<'a> Slot<'a> {
         self.set(word::SERVED, u64::from(past.served));
         self.set(word::WAIT_UNTIL, past.wait_until);
         self.set(word::LAST_EXIT, exit_word(standing.last_exit));
-        self.set(word::DROPPED, standing.dropped);
+        self.set(word::DROPPED, lines_word(standing.dropped, standing.held));
         self.set(word::ADOPTED, u64::from(standing.adopted));
         sequence.store(before.wrapping_add(1), Ordering::Release);
     }
@@ -195,6 +207,7 @@ impl<'a> Slot<'a> {
         let small = |index| u32::try_from(self.get(index)).unwrap_or(u32::MAX);
         let alive = self.service_pid() != 0;
         let last_exit = exit_of(self.get(word::LAST_EXIT));
+        let (dropped, held) = lines_of(self.get(word::DROPPED));
         Standing {
             past: Past {
                 served: small(word::SERVED),
@@ -208,7 +221,8 @@ impl<'a> Slot<'a> {
                 succeeded: last_exit.is_some_and(Exit::is_success),
             },
             last_exit,
-            dropped: self.get(word::DROPPED),
+            dropped,
+            held,
             adopted: self.get(word::ADOPTED) != 0,
         }
     }
@@ -291,7 +305,8 @@ mod tests {
             wait_until: 11,
             succeeded: false,
         };
-        let standing = Standing { past, last_exit: Some(Exit::Signal(9)), dropped: 5, adopted: true };
+        let standing =
+            Standing { past, last_exit: Some(Exit::Signal(9)), dropped: 5, held: 7, adopted: true };
         slot.set_standing(&standing, 10);
         assert_eq!(slot.standing(), standing);
         assert!(table.slot(crate::table::MAX_SERVICES).is_none());

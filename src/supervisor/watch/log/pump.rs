@@ -91,6 +91,14 @@ impl<'a> Pump<'a> {
         self.dropped
     }
 
+    /// Lines that are held until the file can be written.
+    pub fn held(&self) -> u16 {
+        let held =
+            self.failing.iter().flat_map(|failing| &failing.held).filter(|byte| **byte == b'\n').count();
+        // Each bears a time stamp, so there is no room for so many.
+        u16::try_from(held).unwrap_or(u16::MAX)
+    }
+
     /// When [`Pump::run`] is wanted although nothing new has come.
     pub fn deadline(&self, now: Millis) -> Option<Millis> {
         let half = self.half_since.map(|since| since + HALF_LINE);
