@@ -3,81 +3,16 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use medic_supervisor::machine::fleet::{Operation, Outcome};
 use medic_supervisor::machine::service::Phase;
 use serde_json::json;
 
-use crate::harness::{Image, Machine, PATIENCE, alive, processes, unique_seconds};
+use crate::harness::{Image, Machine, alive, processes, unique_seconds};
 use crate::storm::whole_log;
+use crate::traced::Traced;
 use crate::trial::{ask, kill, record};
-
-/// A process under strace.
-struct Traced {
-    strace: Child,
-    folder: PathBuf,
-}
-
-impl Traced {
-    /// With arguments of strace(1). Gives back once strace has the process.
-    fn attach(machine: &Machine, pid: u32, arguments: &[&str]) -> Self {
-        let folder = machine.folder().join("strace");
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir(&folder).expect("made");
-        let strace = Command::new("strace")
-            .args(["-p", &pid.to_string(), "-e", "trace=all", "-o"])
-            .arg(folder.join("of"))
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stderr(fs::File::create(folder.join("said")).expect("made"))
-            .spawn()
-            .expect("strace is there: .ci/setup --tests");
-        let traced = Self { strace, folder };
-        let begin = Instant::now();
-        while !traced.said().contains(&format!("Process {pid} attached")) {
-            assert!(begin.elapsed() < PATIENCE, "strace: {}", traced.said());
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        traced
-    }
-
-    /// Does something at calls of the process itself: `inject` as in strace(1).
-    fn inject(machine: &Machine, pid: u32, inject: &str) -> Self {
-        Self::attach(machine, pid, &["-e", &format!("inject={inject}")])
-    }
-
-    /// The same at calls of the process, and of all that it makes.
-    fn inject_all(machine: &Machine, pid: u32, inject: &str) -> Self {
-        Self::attach(machine, pid, &["-ff", "-e", &format!("inject={inject}")])
-    }
-
-    fn said(&self) -> String {
-        fs::read_to_string(self.folder.join("said")).unwrap_or_default()
-    }
-
-    /// The names of the calls that the process has made; `one`: that one of all that are watched.
-    fn calls(&self, one: Option<u32>) -> BTreeSet<String> {
-        let name = one.map_or("of".to_owned(), |pid| format!("of.{pid}"));
-        let text = fs::read_to_string(self.folder.join(name)).unwrap_or_default();
-        let names = text.lines().filter_map(|line| Some(line.split_once('(')?.0));
-        names
-            .filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
-            .map(str::to_owned)
-            .collect()
-    }
-}
-
-impl Drop for Traced {
-    /// Lets the processes go, those that are still there.
-    fn drop(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.strace);
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        let _ = self.strace.wait();
-    }
-}
 
 /// What a supervisor is killed at.
 #[derive(Debug, Clone, Copy)]

@@ -15,4 +15,5 @@ mod queries;
 mod readiness;
 mod repair;
 mod storm;
+mod traced;
 mod trial;
