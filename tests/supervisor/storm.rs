@@ -1,6 +1,7 @@
 //! Supervisors, and services, killed over and over at any instant.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::time::Duration;
 
 use medic_supervisor::machine::fleet::{Operation, Outcome};
@@ -81,6 +82,8 @@ fn a_supervisor_killed_a_thousand_times_loses_no_line_and_never_starts_a_second_
     let highest = check_numbers(&log);
     let (pid, number) = highest.iter().next().expect("lines");
     assert_eq!((highest.len(), Some(*pid)), (1, service));
+    let twice = log.matches(" line ").count() as u64 - number;
+    let _ = writeln!(std::io::stderr(), "{number} lines, {twice} of them twice");
     assert!(log.contains(&format!("{pid} all {number}\n")), "{number} lines");
     assert!(log.contains(&format!("{pid} reloaded\n")));
     assert_no_copy(&machine);

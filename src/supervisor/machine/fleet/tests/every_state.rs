@@ -51,7 +51,7 @@ impl State {
     fn hash(&self) -> u64 {
         use std::fmt::Write as _;
         let mut printed = Printed(DefaultHasher::new());
-        // What was said and answered has no part in what follows; the answers themselves are checked on the way.
+        // What was said has no part in what follows.
         let world = &self.world;
         let answered: Vec<(&Ticket, &Vec<Outcome>)> = world.replies.iter().collect();
         let parts = (&world.fleet, world.now, &world.seen, &world.supervised, &world.asked, answered);
