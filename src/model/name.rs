@@ -21,7 +21,7 @@ pub struct NameError {
 fn is_name(text: &str) -> bool {
     let first = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let rest = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._+-".contains(&b));
-    first && rest && text.len() <= MAX_NAME && !text.contains("..")
+    first && rest && text.len() <= MAX_NAME && !text.as_bytes().windows(2).any(|two| two == b"..")
 }
 
 macro_rules! name {

@@ -150,14 +150,15 @@ impl ProbeFields {
     }
 }
 
-/// The socket address and the path of an `http://` address with a numeric host; none for anything else.
-pub fn http_target(url: &str) -> Option<(std::net::SocketAddr, &str)> {
+/// The socket address, the authority (what the header `Host` says) and the path of an `http://` address with a numeric host; none for
+/// anything else.
+pub fn http_target(url: &str) -> Option<(std::net::SocketAddr, &str, &str)> {
     let rest = url.strip_prefix("http://")?;
     let (authority, path) = rest.find('/').map_or((rest, "/"), |slash| rest.split_at(slash));
     let plain = path.bytes().all(|b| b.is_ascii_graphic());
     let address =
         authority.parse().ok().or_else(|| Some((authority.parse::<std::net::IpAddr>().ok()?, 80).into()))?;
-    plain.then_some((address, path))
+    plain.then_some((address, authority, path))
 }
 
 /// When a service counts as ready.
@@ -485,8 +486,11 @@ mod tests {
 
     #[test]
     fn http_addresses_default_to_port_80() {
-        assert_eq!(http_target("http://127.0.0.1/a"), Some((([127, 0, 0, 1], 80).into(), "/a")));
-        assert_eq!(http_target("http://[::1]:81"), Some((([0, 0, 0, 0, 0, 0, 0, 1], 81).into(), "/")));
+        assert_eq!(http_target("http://127.0.0.1/a"), Some((([127, 0, 0, 1], 80).into(), "127.0.0.1", "/a")));
+        assert_eq!(
+            http_target("http://[::1]:81"),
+            Some((([0, 0, 0, 0, 0, 0, 0, 1], 81).into(), "[::1]:81", "/"))
+        );
         assert_eq!(http_target("http://127.0.0.1/a b"), None);
     }
 }

@@ -133,7 +133,8 @@ impl FromStr for Version {
     fn from_str(text: &str) -> Result<Self, VersionError> {
         let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+~-".contains(&b));
         let first = text.bytes().next().is_some_and(|b| b.is_ascii_digit());
-        if plain && first && text.len() <= MAX_VERSION && !text.contains("..") {
+        if plain && first && text.len() <= MAX_VERSION && !text.as_bytes().windows(2).any(|two| two == b"..")
+        {
             Ok(Self(text.to_owned()))
         } else {
             Err(VersionError(text.to_owned()))

@@ -71,9 +71,9 @@ impl<'a> Question<'a> {
         match probe {
             Probe::Fd(_) => None,
             Probe::Tcp(address) => address.parse().ok().map(Self::Tcp),
-            Probe::Http(url) => http_target(url).map(|(address, path)| {
+            Probe::Http(url) => http_target(url).map(|(address, authority, path)| {
                 let request = format!(
-                    "GET {path} HTTP/1.1\r\nHost: {address}\r\nUser-Agent: medic-os\r\nConnection: close\r\n\r\n"
+                    "GET {path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: medic-os\r\nConnection: close\r\n\r\n"
                 );
                 Self::Http(address, request)
             }),
