@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use medic_model::{PackageName, ServiceName};
-use medic_sys::files::{FileError, sync_path, write_durable};
+use medic_sys::files::{FileError, make_folders, sync_path, write_durable};
 
 use crate::place::Place;
 
@@ -26,7 +26,7 @@ pub fn set_disabled(
     let mark = place.disabled_mark(package, service);
     if disabled {
         let folder = mark.parent().unwrap_or(place.root());
-        std::fs::create_dir_all(folder).map_err(|error| FileError::new("create", folder, error))?;
+        make_folders(folder).map_err(|error| FileError::new("create", folder, error))?;
         // The folder's own name must be durable too: it may be new.
         sync_path(folder.parent().unwrap_or(place.root()))?;
         return write_durable(&mark, b"", 0o644);

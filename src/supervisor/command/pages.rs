@@ -47,8 +47,7 @@ pub fn help(command: &Command) -> String {
         [] => String::new(),
         links => format!("\nAlso known as {}.\n", links.join(", ")),
     };
-    let example: String =
-        command.example.trim_end().lines().map(|line| format!("  {line}\n").replace("  \n", "\n")).collect();
+    let example: String = command.example.trim_end().lines().map(example_line).collect();
     format!(
         "{}\n\n{}\n{links}\nOptions:\n{}\nExit codes:\n{}\nExample:\n{example}",
         usage(command),
@@ -56,6 +55,10 @@ pub fn help(command: &Command) -> String {
         table(options),
         table(exits),
     )
+}
+
+fn example_line(line: &str) -> String {
+    if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") }
 }
 
 /// What `supervisor --help` prints.

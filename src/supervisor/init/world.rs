@@ -1,13 +1,14 @@
 //! What init has of the machine: descriptors, the shared table, the place for volatile state.
 
-use std::fs::{DirBuilder, File, Permissions};
+use std::fs::{File, Permissions};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use medic_sys::clock::monotonic_millis;
 use medic_sys::event::{Epoll, Interest};
+use medic_sys::files::make_folders;
 use medic_sys::output::Output;
 use medic_sys::process::{Limit, MarkSpace, become_subreaper, effective_user, raise_open_files};
 use medic_sys::signal::{SignalFd, number};
@@ -130,7 +131,7 @@ fn volatile_folder(place: &Place, user: u32) -> Result<PathBuf, WorldError> {
 }
 
 fn usable(folder: &Path, user: u32) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
+    make_folders(folder)?;
     let metadata = std::fs::symlink_metadata(folder)?;
     // In a folder that anybody may write to, somebody else could have been first.
     if !metadata.is_dir() || ![0, user].contains(&metadata.uid()) {

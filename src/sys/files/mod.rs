@@ -9,6 +9,7 @@ mod durable;
 mod error;
 mod folder;
 mod lock;
+mod make;
 mod open;
 mod space;
 
@@ -16,4 +17,5 @@ pub use durable::{stream_durable, switch_link, sync_path, write_durable};
 pub use error::FileError;
 pub use folder::{Folder, Kind, Node};
 pub use lock::Lock;
+pub use make::make_folders;
 pub use space::Space;

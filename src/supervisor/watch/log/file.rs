@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use medic_model::service::Log;
+use medic_sys::files::make_folders;
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +97,7 @@ impl LogFile {
         let append = || OpenOptions::new().read(true).append(true).create(true).open(&path);
         let mut file = match append() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                std::fs::create_dir_all(&self.folder)?;
+                make_folders(&self.folder)?;
                 append()?
             }
             other => other?,

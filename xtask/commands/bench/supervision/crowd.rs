@@ -158,23 +158,26 @@ fn memory(bench: &Bench<'_>) -> Result<Vec<Row>, BenchError> {
     Ok(rows)
 }
 
-/// What `sleep` itself is charged for: a hundred more of them, without a supervisor.
+/// What `sleep` itself is charged for: fifty more of them, started by a shell in the group in place of a supervisor.
 fn bare_service(bench: &Bench<'_>) -> Result<Option<u64>, BenchError> {
     let Some(group) = Group::new("bare") else { return Ok(None) };
     let path = bench.scratch.join("bare");
+    super::super::workspace::write(&path, "#!/bin/sh\nexec 2>&1\nexec sleep 1000000\n")?;
     let with = |count: usize| -> Result<u64, BenchError> {
-        let script = format!("echo $$ > {}; exec sleep 1000000", group.list().display());
-        let mut children = Vec::new();
-        for _ in 0..count {
-            let mut command = Command::new("/bin/sh");
-            command.arg("-c").arg(&script).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            children.push(command.spawn().map_err(BenchError::file(&path))?);
-        }
-        std::thread::sleep(Duration::from_millis(500));
+        let script = format!(
+            "echo $$ > {}; i=0; while [ $i -lt {count} ]; do /bin/sh {} & i=$((i+1)); done; wait",
+            group.list().display(),
+            path.display()
+        );
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(script).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut shell = command.spawn().map_err(BenchError::file(&path))?;
+        std::thread::sleep(Duration::from_millis(1000));
         let bytes = group.bytes().unwrap_or(0);
-        for mut child in children {
-            let _ = child.kill().and_then(|()| child.wait());
-        }
+        let family = processes::family(shell.id());
+        let _ = shell.kill().and_then(|()| shell.wait());
+        family.into_iter().for_each(|pid| super::signal(pid, rustix::process::Signal::KILL));
+        std::thread::sleep(Duration::from_millis(300));
         Ok(bytes)
     };
     let (few, many) = (with(10)?, with(60)?);

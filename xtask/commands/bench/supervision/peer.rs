@@ -83,7 +83,7 @@ pub fn start(
     };
     let mut command = Command::new("sh");
     let join = joined.map_or_else(String::new, |list| format!("echo $$ > {}; ", list.display()));
-    command.arg("-c").arg(format!("ulimit -n 65536; {join}exec \"$@\"")).arg("sh").args(&words);
+    command.arg("-c").arg(format!("ulimit -n $(ulimit -H -n); {join}exec \"$@\"")).arg("sh").args(&words);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let child = command.spawn().map_err(BenchError::file(&words[0]))?;
     Ok(Running { kind, root: root.to_owned(), child })
@@ -163,13 +163,13 @@ fn folders(root: &Path, services: Services<'_>, log: &str) -> Result<(), BenchEr
 
 fn supervisord(root: &Path, services: Services<'_>) -> Result<Vec<PathBuf>, BenchError> {
     let mut text = format!(
-        "[supervisord]\nnodaemon=true\nminfds=65536\nminprocs=4096\nlogfile={0}/log\npidfile={0}/pid\nchildlogdir={0}\n",
+        "[supervisord]\nnodaemon=true\nminfds=4096\nminprocs=4096\nlogfile={0}/log\npidfile={0}/pid\nchildlogdir={0}\n",
         root.display()
     );
     for number in 0..services.count {
         let path = root.join(format!("run-{number}"));
         script(&path, services.script)?;
-        let log = if services.logged { "AUTO" } else { "/dev/null" };
+        let log = if services.logged { "AUTO" } else { "NONE" };
         let _ = write!(
             text,
             "[program:s{number}]\ncommand={}\nautorestart=true\nstartsecs=0\nstartretries=1000000\nredirect_stderr=true\nstdout_logfile={log}\n",
