@@ -1,7 +1,5 @@
 //! `svc-stats`
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use medic_model::ByteSize;
 use medic_sys::clock::monotonic_millis;
 use medic_sys::process::{Usage, pids, process, usage};
@@ -45,12 +43,11 @@ fn select(place: &Place, packages: &[String]) -> Result<Vec<Record>, String> {
     let reader = Reader::open(&run_folder(place)).map_err(|error| error.to_string())?;
     let mut records = reader.records(monotonic_millis());
     let installed = names(place).map_err(|error| error.to_string())?;
-    let known: BTreeSet<&str> = records
-        .iter()
-        .map(|r| r.package.as_str())
-        .chain(installed.iter().map(|name| name.as_str()))
-        .collect();
-    if let Some(unknown) = packages.iter().find(|name| !known.contains(name.as_str())) {
+    let is_known = |package: &str| {
+        records.iter().any(|record| record.package == package)
+            || installed.iter().any(|name| name.as_str() == package)
+    };
+    if let Some(unknown) = packages.iter().find(|name| !is_known(name)) {
         return Err(format!("Package '{unknown}' doesn't appear to be installed"));
     }
     if !packages.is_empty() {
@@ -59,34 +56,33 @@ fn select(place: &Place, packages: &[String]) -> Result<Vec<Record>, String> {
     Ok(records)
 }
 
-/// Who is whose child.
-struct Family {
-    children: BTreeMap<u32, Vec<u32>>,
-}
+/// Who is whose child: parents with children. A list, since maps are code, and a container has few processes.
+struct Family(Vec<(u32, u32)>);
 
 impl Family {
     fn now() -> std::io::Result<Self> {
-        let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        let mut children = Vec::new();
         pids(|pid| {
             if let Some(process) = process(pid) {
-                children.entry(process.parent).or_default().push(pid);
+                children.push((process.parent, pid));
             }
         })?;
-        Ok(Self { children })
+        Ok(Self(children))
     }
 
     /// Everybody below a process. Processes come and go meanwhile, so one that was seen twice counts once.
-    fn below(&self, pid: u32) -> BTreeSet<u32> {
-        let mut found = BTreeSet::new();
-        let mut open = vec![pid];
-        while let Some(parent) = open.pop() {
-            for child in self.children.get(&parent).into_iter().flatten() {
-                if found.insert(*child) {
-                    open.push(*child);
+    fn below(&self, pid: u32) -> Vec<u32> {
+        let mut found = Vec::new();
+        let (mut parent, mut next) = (pid, 0);
+        loop {
+            for (_, child) in self.0.iter().filter(|(of, _)| *of == parent) {
+                if !found.contains(child) {
+                    found.push(*child);
                 }
             }
+            let Some(one) = found.get(next) else { return found };
+            (parent, next) = (*one, next + 1);
         }
-        found
     }
 }
 
@@ -185,8 +181,8 @@ mod tests {
 
     #[test]
     fn everybody_below_is_found_once() {
-        let family = Family { children: [(1, vec![2, 3]), (2, vec![4]), (4, vec![2])].into() };
-        assert_eq!(family.below(1), BTreeSet::from([2, 3, 4]));
-        assert_eq!(family.below(9), BTreeSet::new());
+        let family = Family(vec![(1, 2), (1, 3), (2, 4), (4, 2)]);
+        assert_eq!(family.below(1), [2, 3, 4]);
+        assert_eq!(family.below(9), [0; 0]);
     }
 }

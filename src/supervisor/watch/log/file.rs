@@ -186,7 +186,7 @@ mod tests {
     fn half_a_line_of_a_supervisor_that_was_killed_does_not_spoil_the_next_one() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("current"), "one\ntw").expect("written");
-        let mut file = LogFile::new(folder.path().to_owned(), Retention::default());
+        let mut file = LogFile::new(folder.path().to_owned(), Retention::of(&Log::default()));
         for line in ["two\n", "three\n"] {
             file.append(line.as_bytes(), 0).expect("written");
         }
