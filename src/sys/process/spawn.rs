@@ -14,11 +14,16 @@ use super::limits::{Limit, Rlimit64, prlimit};
 #[derive(Debug)]
 pub struct Program {
     path: CString,
-    // The pointers lead into the strings, whose bytes do not move when the vectors do.
-    _arguments: Vec<CString>,
-    _environment: Vec<CString>,
-    argv: Vec<*const c_char>,
-    envp: Vec<*const c_char>,
+    argv: Words,
+    envp: Words,
+}
+
+/// Texts for execve(2), in one piece of memory: every service has its own, and small pieces have large margins.
+#[derive(Debug)]
+struct Words {
+    // The pointers lead into the texts, whose bytes do not move when the box does.
+    _texts: Box<[u8]>,
+    pointers: Box<[*const c_char]>,
 }
 
 /// An ordinary program's user, group and further groups.
@@ -105,12 +110,34 @@ impl SpawnError {
 }
 
 fn string(bytes: &[u8]) -> io::Result<CString> {
-    CString::new(bytes)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a NUL in an argument or variable"))
+    CString::new(bytes).map_err(|_| nul())
 }
 
-fn pointers(strings: &[CString]) -> Vec<*const c_char> {
-    strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
+fn nul() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "a NUL in an argument or variable")
+}
+
+impl Words {
+    fn new<T: AsRef<[u8]>>(words: impl IntoIterator<Item = T>) -> io::Result<Self> {
+        let (mut texts, mut starts) = (Vec::new(), Vec::new());
+        for word in words {
+            let word = word.as_ref();
+            if word.contains(&0) {
+                return Err(nul());
+            }
+            starts.push(texts.len());
+            texts.extend_from_slice(word);
+            texts.push(0);
+        }
+        let texts = texts.into_boxed_slice();
+        let pointers = starts.iter().map(|start| texts[*start..].as_ptr().cast());
+        let pointers = pointers.chain([std::ptr::null()]).collect();
+        Ok(Self { _texts: texts, pointers })
+    }
+
+    fn as_ptr(&self) -> *const *const c_char {
+        self.pointers.as_ptr()
+    }
 }
 
 impl Program {
@@ -121,12 +148,7 @@ impl Program {
         environment: impl IntoIterator<Item = E>,
     ) -> io::Result<Self> {
         let path = string(path.as_os_str().as_bytes())?;
-        let arguments: Vec<CString> =
-            arguments.into_iter().map(|text| string(text.as_ref())).collect::<io::Result<_>>()?;
-        let environment: Vec<CString> =
-            environment.into_iter().map(|text| string(text.as_ref())).collect::<io::Result<_>>()?;
-        let (argv, envp) = (pointers(&arguments), pointers(&environment));
-        Ok(Self { path, _arguments: arguments, _environment: environment, argv, envp })
+        Ok(Self { path, argv: Words::new(arguments)?, envp: Words::new(environment)? })
     }
 }
 
@@ -339,6 +361,7 @@ mod tests {
         assert!(error.is_not_found() && !error.is_transient(), "{error}");
         assert!(error.to_string().starts_with("/no/such/program: cannot be executed"), "{error}");
         assert!(Program::new(Path::new("/bin/sh"), ["a\0b"], [""; 0]).is_err());
+        assert!(Program::new(Path::new("/bin/s\0h"), ["a"], [""; 0]).is_err());
     }
 
     #[test]

@@ -172,8 +172,12 @@ impl<'a> Pump<'a> {
 
     /// Copies what waits into `input`; how much it is.
     fn peek(&mut self) -> usize {
+        let waiting = peek_into(self.source, self.scratch.writer.as_fd(), CHUNK).unwrap_or(0);
+        if waiting == 0 {
+            // A service that says nothing needs no memory for it.
+            return 0;
+        }
         self.input.resize(CHUNK, 0);
-        let Ok(waiting) = peek_into(self.source, self.scratch.writer.as_fd(), CHUNK) else { return 0 };
         let mut read = 0;
         while read < waiting {
             match read_waiting(&self.scratch.reader, &mut self.input[read..]) {

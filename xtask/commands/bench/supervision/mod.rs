@@ -1,12 +1,15 @@
 //! The supervisor as it is shipped, and s6, runit and supervisord with the same services.
 
+mod cost;
 mod crowd;
+mod excess;
+mod group;
 mod logging;
-mod memory;
 mod peer;
 mod processes;
 mod repair;
 mod rest;
+mod storm;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -16,7 +19,7 @@ use super::measure::BenchError;
 use super::workspace::Scratch;
 use crate::commands::context::Context;
 use crate::failure::Failure;
-use peer::Kind;
+use peer::{Kind, Register, Running, Services, start};
 
 /// What all measurements have.
 pub struct Bench<'a> {
@@ -39,6 +42,8 @@ pub fn rows(context: &Context, quick: bool) -> Result<Vec<Row>, Failure> {
     let mut rows = vec![bench.size()?];
     rows.extend(repair::rows(&bench)?);
     rows.extend(crowd::rows(&bench)?);
+    rows.extend(cost::rows(&bench)?);
+    rows.extend(excess::rows(&bench)?);
     rows.extend(rest::rows(&bench)?);
     rows.extend(logging::rows(&bench)?);
     Ok(rows)
@@ -74,6 +79,16 @@ impl Bench<'_> {
     fn folder(&self, kind: Kind) -> Result<PathBuf, BenchError> {
         self.scratch.fresh(kind.name())
     }
+}
+
+/// One service, which has been started.
+fn one(bench: &Bench<'_>, script: &str, definition: &str) -> Result<(Running, Register, u32), BenchError> {
+    let register = Register::new(bench.scratch.join("register"))?;
+    let script = script.replace("ENTER", &register.entry());
+    let services = Services { count: 1, script: &script, logged: true, definition };
+    let running = start(Kind::Medic, &bench.program, &bench.folder(Kind::Medic)?, services, None)?;
+    let (pid, _) = register.next()?;
+    Ok((running, register, pid))
 }
 
 /// Asks until the answer is yes.

@@ -6,8 +6,11 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use rustix::process::Signal;
+
 use super::super::measure::BenchError;
 use super::super::workspace::write;
+use super::{processes, signal};
 
 /// A supervisor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +53,19 @@ pub struct Services<'a> {
     pub definition: &'a str,
 }
 
+/// The names of ours that are used.
+const COMMANDS: [&str; 9] = [
+    "init",
+    "supervisor-inspect",
+    "supervisor-list",
+    "svc-up",
+    "svc-down",
+    "svc-restart",
+    "svc-reload",
+    "svc-enable",
+    "svc-disable",
+];
+
 /// A supervisor that runs.
 #[derive(Debug)]
 pub struct Running {
@@ -68,7 +84,26 @@ pub fn start(
     services: Services<'_>,
     joined: Option<&Path>,
 ) -> Result<Running, BenchError> {
-    let words: Vec<PathBuf> = match kind {
+    let words = words(kind, program, root, services)?;
+    run(kind, root, &words, joined)
+}
+
+/// Starts ours without a service, and with a shell's script as the command in the foreground.
+pub fn start_command(program: &Path, root: &Path, script: &str) -> Result<Running, BenchError> {
+    let none = Services { count: 0, script: "", logged: false, definition: "" };
+    let mut words = words(Kind::Medic, program, root, none)?;
+    words.extend(["sh", "-c", script].map(PathBuf::from));
+    run(Kind::Medic, root, &words, None)
+}
+
+/// What is executed, once all that it reads has been written.
+fn words(
+    kind: Kind,
+    program: &Path,
+    root: &Path,
+    services: Services<'_>,
+) -> Result<Vec<PathBuf>, BenchError> {
+    Ok(match kind {
         Kind::Medic => medic(program, root, services)?,
         Kind::S6 => {
             let log = "exec s6-log T n4 s1000000 ./main";
@@ -80,10 +115,13 @@ pub fn start(
             vec!["runsvdir".into(), root.into()]
         }
         Kind::Supervisord => supervisord(root, services)?,
-    };
+    })
+}
+
+fn run(kind: Kind, root: &Path, words: &[PathBuf], joined: Option<&Path>) -> Result<Running, BenchError> {
     let mut command = Command::new("sh");
     let join = joined.map_or_else(String::new, |list| format!("echo $$ > {}; ", list.display()));
-    command.arg("-c").arg(format!("ulimit -n $(ulimit -H -n); {join}exec \"$@\"")).arg("sh").args(&words);
+    command.arg("-c").arg(format!("ulimit -n $(ulimit -H -n); {join}exec \"$@\"")).arg("sh").args(words);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let child = command.spawn().map_err(BenchError::file(&words[0]))?;
     Ok(Running { kind, root: root.to_owned(), child })
@@ -103,10 +141,32 @@ impl Running {
         call.output().map_err(BenchError::file(&path))
     }
 
+    /// Runs one of our commands, which is to do what it says.
+    pub fn succeed(&self, command: &str, arguments: &[&str]) -> Result<(), BenchError> {
+        let output = self.call(command, arguments)?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let message = format!("{}: {}", output.status, said.trim());
+        Err(BenchError::Failed { what: command.to_owned(), message })
+    }
+
     /// Asks it to end, and waits until it has.
     pub fn stop(mut self) -> Result<(), BenchError> {
-        self.ask_to_end();
-        self.child.wait().map(drop).map_err(BenchError::file(&self.root))
+        self.end().map_err(BenchError::file(&self.root))
+    }
+
+    fn end(&mut self) -> std::io::Result<()> {
+        // It would end one service after the other, each in half a second or more.
+        if self.kind == Kind::Supervisord {
+            let services = processes::family(self.pid());
+            self.child.kill()?;
+            services.into_iter().filter(|pid| *pid != self.pid()).for_each(|pid| signal(pid, Signal::KILL));
+        } else {
+            self.ask_to_end();
+        }
+        self.child.wait().map(drop)
     }
 
     fn ask_to_end(&self) {
@@ -120,8 +180,7 @@ impl Drop for Running {
     /// A benchmark that failed leaves nothing behind.
     fn drop(&mut self) {
         if self.child.try_wait().ok().flatten().is_none() {
-            self.ask_to_end();
-            let _ = self.child.wait();
+            let _ = self.end();
         }
     }
 }
@@ -142,7 +201,7 @@ fn medic(program: &Path, root: &Path, services: Services<'_>) -> Result<Vec<Path
         let folder = root.join(folder);
         fs::create_dir_all(&folder).map_err(BenchError::file(&folder))?;
     }
-    for name in ["init", "supervisor-inspect", "supervisor-list", "svc-up", "svc-down", "svc-restart"] {
+    for name in COMMANDS {
         let link = root.join("boot").join(name);
         symlink(program, &link).map_err(BenchError::file(&link))?;
     }

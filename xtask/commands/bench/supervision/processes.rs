@@ -22,6 +22,23 @@ pub fn family(root: u32) -> BTreeSet<u32> {
     found
 }
 
+/// All processes below one that call themselves so.
+pub fn below(root: u32, called: &str) -> Vec<u32> {
+    family(root).into_iter().filter(|pid| name(*pid) == called).collect()
+}
+
+/// The children of a process that have ended, and that it has not waited for.
+pub fn zombies(parent: u32) -> usize {
+    let ours = |fields: &Vec<String>| fields.get(1).and_then(|text| text.parse().ok()) == Some(parent);
+    let stats = all().filter_map(stat).filter(ours);
+    stats.filter(|fields| fields.first().is_some_and(|state| state == "Z")).count()
+}
+
+/// The processes that one has started, or taken over.
+pub fn children(of: u32) -> Vec<u32> {
+    all().filter(|pid| parent(*pid) == Some(of)).collect()
+}
+
 fn all() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -76,10 +93,4 @@ fn number(pid: u32, label: &str) -> u64 {
 /// How many files a process has open.
 pub fn open_files(pid: u32) -> u64 {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, |entries| entries.count() as u64)
-}
-
-/// Processor time of a process and of those it waited for, in hundredths of a second.
-pub fn ticks(pid: u32) -> u64 {
-    let fields = stat(pid).unwrap_or_default();
-    (11..15).filter_map(|field| fields.get(field)?.parse::<u64>().ok()).sum()
 }

@@ -8,36 +8,30 @@ use rustix::process::Signal;
 use super::super::figure::{Figure, Row, Target};
 use super::super::measure::BenchError;
 use super::peer::{Kind, Register, Services, start};
-use super::{Bench, alone, beside, processes, signal, wait_until};
+use super::{Bench, alone, beside, processes, signal, storm};
 
 /// From the death of a service to its next process, and of a supervisor to its successor.
 pub fn rows(bench: &Bench<'_>) -> Result<Vec<Row>, BenchError> {
-    let count = bench.many(20, 3);
+    let count = bench.many(25, 3);
     let long = Duration::from_millis(1200);
     let short = Duration::from_millis(10);
     let ours = restarts(bench, Kind::Medic, count, long)?;
     let case = "restart after kill -9, up for 1.2 s";
     let mut rows = vec![alone(case, ours.clone(), Target::Most(3e-3))];
     for kind in Kind::PEERS {
-        rows.push(beside(case, &ours, kind, restarts(bench, kind, count, long)?));
+        rows.push(beside(case, &ours, kind, restarts(bench, kind, bench.many(25, 1), long)?));
     }
     let ours = restarts(bench, Kind::Medic, count, short)?;
     let case = "restart after kill -9, up for 10 ms";
     rows.push(alone(case, ours.clone(), Target::Most(3e-3)));
     for kind in Kind::PEERS {
-        rows.push(beside(case, &ours, kind, restarts(bench, kind, bench.many(5, 2), short)?));
+        rows.push(beside(case, &ours, kind, restarts(bench, kind, bench.many(5, 1), short)?));
     }
-    let kills = bench.many(1000, 50);
-    let (back, copies) = supervisors(bench, kills)?;
-    rows.push(alone(
-        format!("kill -9 of a supervisor, {kills} times: control back, the longest"),
-        back,
-        Target::Most(50e-3),
-    ));
+    let (storm, copies) = storm::rows(bench)?;
+    rows.extend(storm);
     let case = "kill -9 of a supervisor: services that ran twice";
-    rows.push(alone(case, copies.clone(), Target::Most(0.0)));
     for kind in [Kind::S6, Kind::Runit] {
-        rows.push(beside(case, &copies, kind, orphaned(bench, kind, bench.many(10, 2))?));
+        rows.push(beside(case, &copies, kind, orphaned(bench, kind, bench.many(20, 1))?));
     }
     Ok(rows)
 }
@@ -59,53 +53,12 @@ fn restarts(bench: &Bench<'_>, kind: Kind, count: usize, up: Duration) -> Result
         pid = next;
         if kind == Kind::Medic {
             // A first failure each time: later ones wait, so that a loop costs nothing.
-            running.call("svc-restart", &["bench", "s0"])?;
+            running.succeed("svc-restart", &["bench", "s0"])?;
             pid = register.next()?.0;
         }
     }
     running.stop()?;
     Ok(Figure::median_seconds(times))
-}
-
-/// Kills a supervisor at instants that nobody chose: the longest until another is there, and how often a second copy of the service was.
-fn supervisors(bench: &Bench<'_>, count: usize) -> Result<(Figure, Figure), BenchError> {
-    let register = Register::new(bench.scratch.join("register"))?;
-    let script = format!("{}; exec sleep 1000000", register.entry());
-    let services = Services { count: 1, script: &script, logged: true, definition: "" };
-    let running = start(Kind::Medic, &bench.program, &bench.folder(Kind::Medic)?, services, None)?;
-    let (service, _) = register.next()?;
-    let of = || {
-        let children = processes::family(running.pid());
-        children
-            .into_iter()
-            .find(|pid| processes::name(*pid) == "supervisor" || is_child(*pid, running.pid(), service))
-    };
-    let (mut times, mut random) = (Vec::new(), 88_172_645_463_325_252_u64);
-    for _ in 0..count {
-        let before = of().unwrap_or(0);
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        std::thread::sleep(Duration::from_micros(random % 5000));
-        let killed = Instant::now();
-        signal(before, Signal::KILL);
-        wait_until("another supervisor", || of().is_some_and(|now| now != before))?;
-        // It is in control when it answers for the service.
-        let answer = running.call("svc-up", &["bench", "s0"])?;
-        times.push(killed.elapsed());
-        if answer.status.code() == Some(253) {
-            break;
-        }
-    }
-    let copies = register.waiting() as u64 + u64::from(!processes::is_alive(service));
-    running.stop()?;
-    times.sort();
-    Ok((Figure::seconds(times.last().copied()), Figure::count([copies])))
-}
-
-/// A supervisor is a child of init that is not the service.
-fn is_child(pid: u32, init: u32, service: u32) -> bool {
-    pid != service && processes::parent(pid) == Some(init)
 }
 
 /// How often a peer had a second copy of a service running after its supervisor was killed.
