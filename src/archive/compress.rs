@@ -23,12 +23,12 @@ const ZSTD_HEAD_LEVEL: i32 = 1;
 
 /// How much of the input one thread compresses at a time. Part of the format: it changes the bytes. Each thread holds some
 /// jobs, so it bounds memory.
-const ZSTD_JOB: u32 = 7 << 20;
+const ZSTD_JOB: u32 = 6 << 20;
 
 /// How much of the job before a job knows: 7 is a quarter of a window. What a job knows is read twice. Measured on 120 MB (texts, code)
 /// with two threads, as job and overlap: zstd's own (32 MiB, a window) 80 s of processor, 312 MB, 44,166,580 bytes; 12 MiB and half a
 /// window 75 s, 242 MB, 44,249,376; 12 MiB and a quarter 64 s, 246 MB, 44,362,260; 8 MiB and a quarter 65 s, 221 MB, 44,457,811.
-/// 7 MiB keep a package of 100,000 files and 1 GB below 300 MB of memory.
+/// 6 MiB keep a package of 100,000 files and 1 GB below 300 MB of memory.
 const ZSTD_OVERLAP: u32 = 7;
 
 /// How much of the input one gzip member holds (RFC 1952, section 2.2 allows many): memory stays bounded, and what

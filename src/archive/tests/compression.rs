@@ -58,7 +58,7 @@ fn expand(program: &str, packed: &[u8]) -> Vec<u8> {
 
 #[test]
 fn threads_and_the_size_of_writes_change_nothing() {
-    // Over five jobs of 7 MiB, so that several threads have something to do.
+    // Over five jobs of 6 MiB, so that several threads have something to do.
     let bytes = sample(36 << 20);
     let (one, report) = compress(&bytes, Compression::Zstd, 1, bytes.len());
     for (threads, step) in [(2, 1 << 20), (4, 65_537)] {

@@ -27,7 +27,7 @@ use crate::report::{Reporter, Silent};
 use crate::store::{Store, StoreError, is_full_beneath, read_record};
 
 /// Raised when packages come to be made differently of the same inputs.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 /// The record's name in a package's folder.
 pub(crate) const RECORD: &str = "package.json";
 
