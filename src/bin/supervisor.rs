@@ -3,7 +3,12 @@
 use std::io::{IsTerminal, stderr, stdout};
 use std::process::ExitCode;
 
+use medic_supervisor::Heap;
 use medic_supervisor::command::{Call, Terminal, run};
+
+/// Every supervisor is a copy of init: what a copy writes to should be few pages.
+#[global_allocator]
+static HEAP: Heap = Heap::new();
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os();

@@ -31,3 +31,5 @@ pub mod place;
 mod steady;
 pub mod table;
 pub mod watch;
+
+pub use medic_sys::heap::Heap;

@@ -18,6 +18,22 @@ pub struct SharedWords {
 #[derive(Debug)]
 pub struct SharedView(SharedWords);
 
+/// A wish to the kernel: a mapping right behind the program's variables often needs no page table of its own. The first 64 KiB
+/// there are left to mappings that are given back at once ([`right_behind_the_program`]).
+pub(crate) fn behind_the_program() -> *mut libc::c_void {
+    right_behind_the_program().wrapping_byte_add(65536)
+}
+
+/// As [`behind_the_program`], for what is given back at once.
+pub(crate) fn right_behind_the_program() -> *mut libc::c_void {
+    unsafe extern "C" {
+        /// Made by the linker: where the program's variables end.
+        static _end: u8;
+    }
+    // No kernel has larger pages; an address within one that is taken would be a wish for that one.
+    (&raw const _end).cast_mut().map_addr(|end| end.next_multiple_of(65536)).cast()
+}
+
 fn map(file: &File, length: usize, protection: i32) -> io::Result<SharedWords> {
     let bytes = length.checked_mul(8).filter(|bytes| *bytes > 0);
     let bytes = bytes.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
@@ -28,9 +44,9 @@ fn map(file: &File, length: usize, protection: i32) -> io::Result<SharedWords> {
             "the file is shorter than what it should hold",
         ));
     }
-    // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory; the descriptor is open.
+    // SAFETY: a new mapping, where the kernel sees fit, touches no existing memory; the descriptor is open.
     let at =
-        unsafe { libc::mmap(std::ptr::null_mut(), bytes, protection, libc::MAP_SHARED, file.as_raw_fd(), 0) };
+        unsafe { libc::mmap(behind_the_program(), bytes, protection, libc::MAP_SHARED, file.as_raw_fd(), 0) };
     match NonNull::new(at.cast::<AtomicU64>()) {
         Some(words) if at != libc::MAP_FAILED => Ok(SharedWords { words, length }),
         _ => Err(io::Error::last_os_error()),

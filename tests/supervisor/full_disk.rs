@@ -106,6 +106,10 @@ fn a_supervisor_that_is_replaced_on_a_full_disk_goes_on_counting() {
     check_sum(&machine, 60_000);
     assert!(after.dropped > before.dropped);
     disk.grow();
+    // It tells of all that were dropped, those of the supervisor before included.
+    machine.wait_for("it is told", |m| m.log("p", "s").contains(" lines were dropped: ").then_some(()));
+    let told = format!("[supervisor] {} lines were dropped: ", record(&machine).dropped);
+    assert!(machine.log("p", "s").contains(&told), "{told}");
     std::fs::write(machine.root().join("srv/again"), "").expect("written");
     machine.wait_for("it goes on", |m| m.log("p", "s").ends_with(" once more\n").then_some(()));
     drop(machine);

@@ -101,6 +101,7 @@ fn health_line(stage: Stage, records: &[&Record]) -> String {
     match (stage, unwell.is_empty()) {
         (Stage::Booting, _) => "Booting: services are being started\n".to_owned(),
         (Stage::Stopping, _) => "Stopping\n".to_owned(),
+        (Stage::Running, true) if records.len() == 1 => "Healthy: 1 service\n".to_owned(),
         (Stage::Running, true) => format!("Healthy: {} services\n", records.len()),
         (Stage::Running, false) => format!("Unhealthy: {}\n", unwell.join(", ")),
     }

@@ -1,12 +1,14 @@
 //! Installed packages, in the order of their dependencies, from their receipts.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use medic_model::document::from_json;
 use medic_model::service::Service;
 use medic_model::{Dependency, DocumentError, PackageName, ServiceName, Version, layout, receipt};
+use medic_sys::files::list;
 use serde::Deserialize;
 
 use crate::machine::order::sorted;
@@ -73,17 +75,14 @@ pub enum PackagesError {
 pub fn names(place: &Place) -> Result<Vec<PackageName>, PackagesError> {
     let folder = place.at(layout::RECEIPTS);
     let read = |source| PackagesError::Read { path: folder.clone(), source };
-    let entries = match std::fs::read_dir(&folder) {
+    let entries = match list(&folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(read(error)),
     };
-    let mut names = Vec::new();
-    for entry in entries {
-        let name = entry.map_err(read)?.file_name();
-        // Anything else, such as a receipt that is being written, is not a package.
-        names.extend(name.to_str().and_then(|name| name.strip_suffix(".json")?.parse().ok()));
-    }
+    // Anything else, such as a receipt that is being written, is not a package.
+    let package = |name: &OsString| name.to_str()?.strip_suffix(".json")?.parse().ok();
+    let mut names: Vec<PackageName> = entries.iter().filter_map(package).collect();
     names.sort();
     Ok(names)
 }

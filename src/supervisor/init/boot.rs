@@ -8,6 +8,7 @@ use std::path::Path;
 
 use medic_model::layout;
 use medic_sys::event::Interest;
+use medic_sys::files::list;
 use medic_sys::output::read_waiting;
 use medic_sys::pipe::Pipe;
 use medic_sys::process::{Group, Limit, Options, Program, Resource, SpawnError, spawn};
@@ -65,16 +66,15 @@ pub fn sync_step(surroundings: &Surroundings) -> io::Result<Option<Prepared>> {
 /// The setup steps of a package, in the order of their names.
 pub fn setup_steps(surroundings: &Surroundings, package: &Package) -> io::Result<Vec<Prepared>> {
     let folder = surroundings.place.at(layout::scripts(&package.name).as_str()).join("setup");
-    let entries = match std::fs::read_dir(&folder) {
+    let entries = match list(&folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
     let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        let hidden = path.file_name().is_none_or(|name| name.as_bytes().starts_with(b"."));
-        if !hidden && path.is_file() {
+    for name in entries {
+        let path = folder.join(&name);
+        if !name.as_bytes().starts_with(b".") && path.is_file() {
             paths.push(path);
         }
     }

@@ -23,6 +23,8 @@ mod world;
 
 use std::ffi::OsString;
 
+use medic_sys::process::on_own_stack;
+
 use crate::machine::Millis;
 use crate::place::Place;
 
@@ -59,11 +61,12 @@ pub trait Reporter {
 
 /// Boots, runs until everything is to end, and gives the exit code.
 pub fn run(config: Config, reporter: &mut dyn Reporter) -> u8 {
-    match world::World::new(&config) {
+    // All supervisors are copies of this process from here on.
+    on_own_stack(|| match world::World::new(&config) {
         Ok(world) => run::Init::new(config, world, reporter).run(),
         Err(error) => {
             reporter.say(&format!("Fatal: {error}"));
             exit_code::MACHINE
         }
-    }
+    })
 }

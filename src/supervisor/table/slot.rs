@@ -29,6 +29,7 @@ pub(super) mod word {
     pub const CHANGED: usize = 41;
     pub const DROPPED: usize = 42;
     pub const ADOPTED: usize = 43;
+    pub const TOLD: usize = 44;
 }
 
 /// The words of a name: 64 bytes.
@@ -64,6 +65,8 @@ pub struct Standing {
     pub last_exit: Option<Exit>,
     /// Lines of its log that were dropped.
     pub dropped: u64,
+    /// Of them, those that a line of the log has told of.
+    pub told: u64,
     /// Lines of its log that the supervisor holds, since they cannot be written: they go with it when it dies.
     pub held: u16,
     /// Whether the service was started by an earlier supervisor.
@@ -198,6 +201,7 @@ impl<'a> Slot<'a> {
         self.set(word::WAIT_UNTIL, past.wait_until);
         self.set(word::LAST_EXIT, exit_word(standing.last_exit));
         self.set(word::DROPPED, lines_word(standing.dropped, standing.held));
+        self.set(word::TOLD, standing.told);
         self.set(word::ADOPTED, u64::from(standing.adopted));
         sequence.store(before.wrapping_add(1), Ordering::Release);
     }
@@ -222,6 +226,7 @@ impl<'a> Slot<'a> {
             },
             last_exit,
             dropped,
+            told: self.get(word::TOLD),
             held,
             adopted: self.get(word::ADOPTED) != 0,
         }
@@ -306,7 +311,7 @@ mod tests {
             succeeded: false,
         };
         let standing =
-            Standing { past, last_exit: Some(Exit::Signal(9)), dropped: 5, held: 7, adopted: true };
+            Standing { past, last_exit: Some(Exit::Signal(9)), dropped: 5, told: 2, held: 7, adopted: true };
         slot.set_standing(&standing, 10);
         assert_eq!(slot.standing(), standing);
         assert!(table.slot(crate::table::MAX_SERVICES).is_none());

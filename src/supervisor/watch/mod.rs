@@ -10,6 +10,7 @@ pub(crate) mod sweep;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use medic_sys::heap::set_apart;
 use medic_sys::output::Output;
 use medic_sys::pipe::Pipe;
 use medic_sys::process::{Mark, become_subreaper, close_all_but, new_session, set_name};
@@ -42,6 +43,7 @@ pub struct Charge<'a> {
 
 /// What a supervisor runs as after the fork; gives its exit code.
 pub fn supervise(charge: &Charge<'_>) -> i32 {
+    set_apart();
     new_session();
     set_name(c"supervisor");
     // Without it an orphan of the service would be init's child; it would still be found by its mark.

@@ -100,7 +100,7 @@ impl<'a> Supervisor<'a> {
             (prepared.definition.log.container.then_some(charge.output), &prepared.name),
             wall_clock,
         )?
-        .counting_from(standing.dropped + u64::from(standing.held));
+        .counting_from(standing.dropped + u64::from(standing.held), standing.told);
         let mark = charge.mark.map(|mark| Limit {
             resource: Resource::Mark,
             soft: mark.value(),
@@ -563,8 +563,8 @@ impl<'a> Supervisor<'a> {
         let mut past = self.machine.past();
         past.succeeded = self.last_exit.is_some_and(Exit::is_success);
         let adopted = self.adopted && self.machine.is_alive();
-        let (dropped, held) = (self.log.dropped(), self.log.held());
-        Standing { past, last_exit: self.last_exit, dropped, held, adopted }
+        let (dropped, told, held) = (self.log.dropped(), self.log.told(), self.log.held());
+        Standing { past, last_exit: self.last_exit, dropped, told, held, adopted }
     }
 
     /// Publishes what has changed, and has init look at it.

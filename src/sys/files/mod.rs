@@ -8,6 +8,7 @@
 mod durable;
 mod error;
 mod folder;
+mod list;
 mod lock;
 mod make;
 mod open;
@@ -16,6 +17,7 @@ mod space;
 pub use durable::{stream_durable, switch_link, sync_path, write_durable};
 pub use error::FileError;
 pub use folder::{Folder, Kind, Node};
+pub use list::list;
 pub use lock::Lock;
 pub use make::make_folders;
 pub use space::Space;

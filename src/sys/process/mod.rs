@@ -9,6 +9,7 @@ mod mark;
 mod myself;
 mod scan;
 mod spawn;
+mod stack;
 mod usage;
 mod wait;
 
@@ -18,5 +19,6 @@ pub use mark::{Mark, MarkSpace};
 pub use myself::{become_subreaper, effective_user, new_session, parent, set_name};
 pub use scan::{Process, mark_of, pids, process};
 pub use spawn::{Claim, Group, Identity, Options, Program, SpawnError, spawn};
+pub use stack::on_own_stack;
 pub use usage::{Usage, usage};
 pub use wait::{Children, Exit, child_ended, next_ended, reap};

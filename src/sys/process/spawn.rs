@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::limits::{Limit, Rlimit64, prlimit};
+use crate::memory::right_behind_the_program;
 
 /// A program with its arguments and its environment, ready for execve(2). Made once, started often.
 #[derive(Debug)]
@@ -158,23 +159,41 @@ struct Child<'a> {
     failed: Option<(&'static str, i32)>,
 }
 
-/// Enough for the few calls before exec; the page it touches belongs to the parent's own stack.
+/// Enough for the few calls before exec.
 const STACK: usize = 16 * 1024;
+
+/// Memory that is there for one start only: on the parent's own stack its pages would stay.
+struct Stack(*mut c_void);
+
+impl Stack {
+    fn new() -> io::Result<Self> {
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+        // SAFETY: a new mapping, where the kernel sees fit, touches no existing memory.
+        let at = unsafe { libc::mmap(right_behind_the_program(), STACK, protection, flags, -1, 0) };
+        if at == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(Self(at)) }
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made by `new` with this length, and whoever ran on it has executed or ended.
+        unsafe { libc::munmap(self.0, STACK) };
+    }
+}
 
 /// Starts a program; gives its number. On error nothing runs. Nothing is allocated unless it fails.
 ///
 /// Signals are unblocked and have their default dispositions in it, whatever this process does with them.
 pub fn spawn(program: &Program, options: &Options<'_>) -> Result<u32, SpawnError> {
-    let mut child = Child { program, options, failed: None };
-    let mut stack = MaybeUninit::<[u128; STACK / 16]>::uninit();
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-    // SAFETY: the stack grows down from its end, which is aligned to 16 bytes. With CLONE_VFORK this thread stands still until the
-    // child has executed or ended, so `stack` and `child` outlive its use of them, and nothing else runs in the shared memory.
-    let pid = unsafe {
-        let top = stack.as_mut_ptr().add(1).cast::<c_void>();
-        libc::clone(begin, top, flags, (&raw mut child).cast())
-    };
     let error = |step, source| SpawnError { path: program.path.to_string_lossy().into_owned(), step, source };
+    let mut child = Child { program, options, failed: None };
+    let stack = Stack::new().map_err(|source| error("cannot make a process", source))?;
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: the stack grows down from its end, which is aligned to a page. With CLONE_VFORK this thread stands still until the
+    // child has executed or ended, so `stack` and `child` outlive its use of them, and nothing else runs in the shared memory.
+    let pid = unsafe { libc::clone(begin, stack.0.byte_add(STACK), flags, (&raw mut child).cast()) };
+    drop(stack);
     if pid < 0 {
         return Err(error("cannot make a process", io::Error::last_os_error()));
     }

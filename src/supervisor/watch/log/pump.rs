@@ -42,6 +42,8 @@ pub struct Pump<'a> {
     failing: Option<Failing>,
     half: Option<Half>,
     dropped: u64,
+    /// Of the dropped lines, those that a line of the log has told of.
+    told: u64,
 }
 
 /// A line without an end waits.
@@ -61,7 +63,6 @@ struct Failing {
     again_at: Millis,
     why: String,
     held: Vec<u8>,
-    dropped: u64,
 }
 
 impl<'a> Pump<'a> {
@@ -88,18 +89,28 @@ impl<'a> Pump<'a> {
             failing: None,
             half: None,
             dropped: 0,
+            told: 0,
         })
     }
 
-    /// Goes on counting where an earlier supervisor was.
-    pub fn counting_from(mut self, dropped: u64) -> Self {
-        self.dropped = dropped;
+    /// Goes on counting where an earlier supervisor was, and tells of the lines that it could not tell of.
+    pub fn counting_from(mut self, dropped: u64, told: u64) -> Self {
+        (self.dropped, self.told) = (dropped, told);
+        if dropped > told {
+            let why = "the supervisor was killed while it could not write the log file".to_owned();
+            self.failing = Some(Failing { again_at: 0, why, held: Vec::new() });
+        }
         self
     }
 
     /// Lines that came into no file.
     pub fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// Of them, those that a line of the log has told of.
+    pub fn told(&self) -> u64 {
+        self.told
     }
 
     /// Lines that are held until the file can be written.
@@ -214,8 +225,9 @@ impl<'a> Pump<'a> {
     fn write(&mut self, now: Millis) {
         let lines = std::mem::take(&mut self.lines);
         if !lines.is_empty() {
+            let untold = self.dropped - self.told;
             match &mut self.failing {
-                Some(failing) => self.dropped += failing.hold(&lines),
+                Some(failing) => self.dropped += failing.hold(&lines, untold > 0),
                 None => self.append(now, &lines),
             }
         }
@@ -225,9 +237,8 @@ impl<'a> Pump<'a> {
 
     fn append(&mut self, now: Millis, lines: &[u8]) {
         if let Err((written, error)) = self.file.append(lines, (self.wall_clock)().0) {
-            let mut failing =
-                Failing { again_at: now + RETRY, why: error.to_string(), held: Vec::new(), dropped: 0 };
-            self.dropped += failing.hold(&lines[written..]);
+            let mut failing = Failing { again_at: now + RETRY, why: error.to_string(), held: Vec::new() };
+            self.dropped += failing.hold(&lines[written..], false);
             let text = format!("[supervisor] the log file cannot be written, lines are held: {error}");
             self.mirror.line(now, text.as_bytes());
             self.failing = Some(failing);
@@ -236,34 +247,47 @@ impl<'a> Pump<'a> {
 
     /// Tries a failing file again.
     fn retry(&mut self, now: Millis) {
-        let Some(failing) = self.failing.take_if(|failing| failing.again_at <= now) else { return };
-        match self.file.append(&failing.held, (self.wall_clock)().0) {
-            Ok(()) if failing.dropped == 0 => {}
-            Ok(()) => {
-                self.note(now, format_args!("{} lines were dropped: {}", failing.dropped, failing.why));
-            }
-            Err((written, error)) => {
-                let held = failing.held[written..].to_vec();
-                self.failing =
-                    Some(Failing { again_at: now + RETRY, why: error.to_string(), held, ..failing });
-            }
+        let Some(mut failing) = self.failing.take_if(|failing| failing.again_at <= now) else { return };
+        let clock = (self.wall_clock)();
+        let text = match self.dropped - self.told {
+            0 => String::new(),
+            1 => format!("[supervisor] 1 line was dropped: {}", failing.why),
+            count => format!("[supervisor] {count} lines were dropped: {}", failing.why),
+        };
+        let lines = failing.held.len();
+        if !text.is_empty() {
+            failing.held.extend_from_slice(&stamp(clock));
+            failing.held.extend_from_slice(text.as_bytes());
+            failing.held.push(b'\n');
+        }
+        let result = self.file.append(&failing.held, clock.0);
+        let written = result.as_ref().map_or_else(|(written, _)| *written, |()| failing.held.len());
+        if !text.is_empty() && written > lines {
+            // Of one that is cut off the rest is held: it must not be said twice.
+            self.told = self.dropped;
+            self.mirror.line(now, text.as_bytes());
+        } else {
+            failing.held.truncate(lines);
+        }
+        if let Err((_, error)) = result {
+            failing.held.drain(..written);
+            self.failing = Some(Failing { again_at: now + RETRY, why: error.to_string(), ..failing });
         }
     }
 }
 
 impl Failing {
-    /// Holds lines as far as there is room; how many were dropped.
-    fn hold(&mut self, lines: &[u8]) -> u64 {
+    /// Holds lines as far as there is room; how many were dropped. `gap`: some were dropped before, and were not told of.
+    fn hold(&mut self, lines: &[u8], gap: bool) -> u64 {
         let mut dropped = 0;
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
             // Once one was dropped all are, until the file can be written: the gap is in one place.
-            if self.dropped + dropped == 0 && self.held.len() + line.len() <= HELD {
+            if !gap && dropped == 0 && self.held.len() + line.len() <= HELD {
                 self.held.extend_from_slice(line);
             } else {
                 dropped += 1;
             }
         }
-        self.dropped += dropped;
         dropped
     }
 }
@@ -474,5 +498,28 @@ mod tests {
         assert_eq!(log.matches('#').count(), 999 * (30 - dropped as usize));
         assert!(log.starts_with("first\n") && log.ends_with("after\n"));
         assert!(log.contains(&format!("[supervisor] {dropped} lines were dropped: ")), "{log}");
+    }
+
+    #[test]
+    fn what_a_killed_supervisor_dropped_is_told_of_by_the_next_when_it_can() {
+        let bench = Bench::new();
+        let logs = bench.folder.path().join("logs");
+        std::fs::write(&logs, "in the way").expect("written");
+        let mut pump = bench.pump().counting_from(7, 4);
+        bench.write("lost\n");
+        pump.run(0, false);
+        assert_eq!((pump.dropped(), pump.told(), pump.held()), (8, 4, 0));
+        std::fs::remove_file(&logs).expect("removed");
+        pump.run(RETRY, false);
+        assert_eq!((pump.dropped(), pump.told()), (8, 8));
+        bench.write("kept\n");
+        pump.run(RETRY + 1, false);
+        let log = bench.log();
+        assert!(log.starts_with("[supervisor] 4 lines were dropped: ") && log.ends_with("\nkept\n"), "{log}");
+        // All is told.
+        bench.pump().counting_from(8, 8).run(0, false);
+        bench.pump().counting_from(9, 8).run(0, false);
+        let said = bench.log().replace(&log, "");
+        assert!(said.starts_with("[supervisor] 1 line was dropped: the supervisor was killed"), "{said}");
     }
 }

@@ -76,20 +76,24 @@ fn memory(bench: &Bench<'_>) -> Result<Vec<Row>, BenchError> {
     Ok(rows)
 }
 
-/// What `sleep` itself is charged for: a hundred more of them, started by a shell in the group in place of a supervisor.
+/// What `sleep` itself and the script that becomes it are charged for: a hundred more of them, started by a shell in the
+/// group in place of a supervisor.
 fn bare_service(bench: &Bench<'_>) -> Result<Option<u64>, BenchError> {
-    let path = bench.scratch.join("bare");
-    super::super::workspace::write(&path, "#!/bin/sh\nexec 2>&1\nexec sleep 1000000\n")?;
+    let folder = bench.scratch.fresh("bare")?;
     let with = |count: usize| -> Result<Option<u64>, BenchError> {
         let Some(group) = Group::new(Controller::Memory, "bare") else { return Ok(None) };
+        for number in 0..count {
+            let path = folder.join(format!("{count}-{number}"));
+            super::super::workspace::write(&path, "#!/bin/sh\nexec 2>&1\nexec sleep 1000000\n")?;
+        }
         let script = format!(
-            "echo $$ > {}; i=0; while [ $i -lt {count} ]; do /bin/sh {} & i=$((i+1)); done; wait",
+            "echo $$ > {}; for script in {}/{count}-*; do /bin/sh $script & done; wait",
             group.list().display(),
-            path.display()
+            folder.display()
         );
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(script).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut shell = command.spawn().map_err(BenchError::file(&path))?;
+        let mut shell = command.spawn().map_err(BenchError::file(&folder))?;
         std::thread::sleep(Duration::from_millis(1000));
         let bytes = group.bytes();
         let family = processes::family(shell.id());
