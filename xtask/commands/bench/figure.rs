@@ -136,9 +136,9 @@ pub struct Row {
 }
 
 impl Row {
-    /// The builder's in relation to the peer's.
+    /// Ours in relation to the peer's; none where the peer's is 0.
     pub fn ratio(&self) -> Option<f64> {
-        self.peer.as_ref().map(|(_, peer)| self.ours.value() / peer.value())
+        self.peer.as_ref().map(|(_, peer)| self.ours.value() / peer.value()).filter(|ratio| ratio.is_finite())
     }
 
     /// Whether the target was met; none without one.

@@ -34,9 +34,16 @@ impl Scratch {
     /// A fresh folder in it; one of the same name is removed first.
     pub fn fresh(&self, name: &str) -> Result<PathBuf, BenchError> {
         let path = self.join(name);
-        if path.exists() {
-            fs::remove_dir_all(&path).map_err(BenchError::file(&path))?;
+        // Whoever was killed there may be about to write once more.
+        let mut removed = Ok(());
+        for _ in 0..50 {
+            removed = if path.exists() { fs::remove_dir_all(&path) } else { Ok(()) };
+            if removed.is_ok() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
         }
+        removed.map_err(BenchError::file(&path))?;
         fs::create_dir_all(&path).map_err(BenchError::file(&path))?;
         Ok(path)
     }
