@@ -21,36 +21,35 @@ use crate::watch::{Charge, supervise};
 pub struct Held {
     pub prepared: Prepared,
     pub supervisor: u32,
+    pipes: Option<Pipes>,
+    channel: Option<OwnedFd>,
+}
+
+/// A service's pipes: made with its first supervisor, since every supervisor begins by closing those of all services before it.
+#[derive(Debug)]
+struct Pipes {
     log: Pipe,
     ready: Option<Pipe>,
-    channel: Option<OwnedFd>,
+}
+
+impl Pipes {
+    fn new(prepared: &Prepared) -> io::Result<Self> {
+        let log = Pipe::new()?;
+        if let Some(identity) = &prepared.identity {
+            // So that the service may open /dev/stdout again after it has changed its user.
+            let _ = std::os::unix::fs::fchown(&log.writer, Some(identity.uid), Some(identity.gid));
+        }
+        Ok(Self { log, ready: None })
+    }
 }
 
 impl Held {
     /// Takes hold of a service; its slot begins.
     pub fn new(world: &World, id: Id, prepared: Prepared) -> io::Result<Self> {
         let slot = world.table.slot(id).ok_or_else(|| io::Error::other("there are too many services"))?;
-        let tells = matches!(prepared.definition.readiness.as_ref().map(|r| &r.probe), Some(Probe::Fd(_)));
-        let log = Pipe::new()?;
-        if let Some(identity) = &prepared.identity {
-            // So that the service may open /dev/stdout again after it has changed its user.
-            let _ = std::os::unix::fs::fchown(&log.writer, Some(identity.uid), Some(identity.gid));
-        }
-        let held =
-            Self { log, ready: tells.then(Pipe::new).transpose()?, channel: None, supervisor: 0, prepared };
-        slot.begin(held.prepared.package.as_str(), held.prepared.service.as_str());
+        slot.begin(prepared.package.as_str(), prepared.service.as_str());
         world.table.reach(id);
-        Ok(held)
-    }
-
-    /// Takes another definition, for the next supervisor.
-    pub fn redefine(&mut self, prepared: Prepared) -> io::Result<()> {
-        let tells = matches!(prepared.definition.readiness.as_ref().map(|r| &r.probe), Some(Probe::Fd(_)));
-        self.prepared = prepared;
-        if tells && self.ready.is_none() {
-            self.ready = Some(Pipe::new()?);
-        }
-        Ok(())
+        Ok(Self { pipes: None, channel: None, supervisor: 0, prepared })
     }
 
     /// Makes a supervisor.
@@ -58,12 +57,21 @@ impl Held {
         let slot = world.table.slot(id).ok_or_else(|| io::Error::other("there are too many services"))?;
         let (ours, theirs) = pair()?;
         let mark = world.marks.and_then(|marks| marks.mark(id as u64));
+        let prepared = &self.prepared;
+        let pipes = match &mut self.pipes {
+            Some(pipes) => pipes,
+            None => self.pipes.insert(Pipes::new(prepared)?),
+        };
+        let tells = matches!(prepared.definition.readiness.as_ref().map(|r| &r.probe), Some(Probe::Fd(_)));
+        if tells && pipes.ready.is_none() {
+            pipes.ready = Some(Pipe::new()?);
+        }
         let charge = Charge {
-            prepared: &self.prepared,
+            prepared,
             slot,
             mark,
-            log: &self.log,
-            ready: self.ready.as_ref(),
+            log: &pipes.log,
+            ready: pipes.ready.as_ref(),
             channel: theirs.as_fd(),
             output: &world.output,
             null: &world.null,

@@ -192,14 +192,21 @@ impl Fleet {
 
     fn begin(&mut self, ids: &[Id], out: &mut Vec<Action>) {
         self.begun = true;
-        // All are shown before the first is forked: whoever looks sees them all.
         for id in ids {
-            let Some(member) = self.member_mut(*id) else { continue };
-            if !member.disabled {
+            if let Some(member) = self.member_mut(*id).filter(|member| !member.disabled) {
                 (member.gate, member.watch) = (Gate::Closed, Watch::Forking);
             }
-            out.push(Action::Publish(*id));
         }
+        // Who need not wait is wanted before it has a supervisor: that starts it at once, while init makes the next one.
+        for id in ids {
+            if self.may_open(*id)
+                && let Some(member) = self.member_mut(*id)
+            {
+                member.open();
+            }
+        }
+        // All are shown before the first is forked: whoever looks sees them all.
+        out.extend(ids.iter().filter(|id| self.member(**id).is_some()).map(|id| Action::Publish(*id)));
         let begun = ids.iter().filter(|id| self.member(**id).is_some_and(Member::is_watched));
         out.extend(begun.map(|id| Action::Fork(*id)));
     }
@@ -295,19 +302,20 @@ impl Fleet {
             return;
         }
         for id in self.ids() {
-            let free = |member: &Member| !member.after.iter().any(|other| self.holds_up(*other));
-            if self.member(id).is_some_and(|member| member.gate == Gate::Closed && free(member)) {
-                self.open(id, out);
+            if self.may_open(id)
+                && let Some(member) = self.member_mut(id)
+            {
+                member.open();
+                out.push(Action::Publish(id));
             }
         }
     }
 
-    fn open(&mut self, id: Id, out: &mut Vec<Action>) {
-        if let Some(member) = self.member_mut(id) {
-            member.gate = Gate::Open;
-            member.want(Aim::Up);
-            out.push(Action::Publish(id));
-        }
+    /// Whether a service waits for others, and none of them holds it up any more.
+    fn may_open(&self, id: Id) -> bool {
+        let free = |member: &Member| !member.after.iter().any(|other| self.holds_up(*other));
+        !self.is_stopping()
+            && self.member(id).is_some_and(|member| member.gate == Gate::Closed && free(member))
     }
 
     /// Whether others must wait for this one: it is to run, and is not ready. Who is not to run holds nobody up.

@@ -144,9 +144,7 @@ impl Init<'_> {
         if let Some(member) = self.fleet.member_mut(id) {
             (member.grace, member.ready_within) = (policy.grace, policy.ready_within);
         }
-        if let Err(error) = held.redefine(prepared) {
-            self.reporter.say(&format!("Warning: {error}"));
-        }
+        held.prepared = prepared;
         let supervisor = held.supervisor;
         if supervisor != 0 {
             self.tell(now, Event::Replace(id));

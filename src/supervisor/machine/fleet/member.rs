@@ -118,6 +118,12 @@ impl Member {
         self.wanted = Wanted { generation: self.wanted.generation + 1, aim };
     }
 
+    /// It need not wait any longer, and is wanted up.
+    pub(super) fn open(&mut self) {
+        self.gate = Gate::Open;
+        self.want(Aim::Up);
+    }
+
     pub(super) fn fork_at(&self) -> Option<Millis> {
         match self.watch {
             Watch::Again { at } => Some(at),
@@ -160,9 +166,13 @@ impl Member {
         })
     }
 
+    /// Whether it was told to end with its supervisor.
+    pub(super) fn is_leaving(&self) -> bool {
+        matches!(self.wanted.aim, Aim::Leave | Aim::LeaveNow)
+    }
+
     /// Whether its supervisor may end for good: that was wanted, and nothing of the service is left.
     pub(super) fn may_go(&self) -> bool {
-        let leaves = matches!(self.wanted.aim, Aim::Leave | Aim::LeaveNow);
-        leaves && !self.seen.alive && self.seen.phase == Phase::Down
+        self.is_leaving() && !self.seen.alive && self.seen.phase == Phase::Down
     }
 }

@@ -2,7 +2,7 @@
 
 use medic_sys::process::Exit;
 
-use super::member::Watch;
+use super::member::{Member, Watch};
 use super::{Action, Fleet, Id, Outcome};
 use crate::machine::Millis;
 use crate::machine::wanted::Aim;
@@ -60,29 +60,44 @@ impl Fleet {
         }
     }
 
-    /// Lets those go that nobody needs any more; ends when nobody is left.
+    /// Lets those go that nobody needs any more; ends when nobody is left. Costs a look at each service, and at what those that
+    /// still run come after.
     pub(super) fn stop_on(&mut self, out: &mut Vec<Action>) {
         let Some(stopping) = self.stopping.filter(|stopping| !stopping.exited) else { return };
-        let mut any = self.command_runs;
-        for id in self.ids() {
-            let needed = self.is_needed(id) && !stopping.killing;
-            let Some(member) = self.member_mut(id).filter(|member| member.is_watched()) else { continue };
+        let (mut any, mut stay) = (self.command_runs, false);
+        for (_, member) in self.members().filter(|(_, member)| member.is_watched()) {
             any = true;
-            let leaves = matches!(member.wanted.aim, Aim::Leave | Aim::LeaveNow);
-            if !leaves && !needed {
+            stay |= !member.is_leaving();
+        }
+        if !any {
+            return self.exit(out);
+        }
+        // Mostly all have been told already.
+        if !stay {
+            return;
+        }
+        let needed = if stopping.killing { Vec::new() } else { self.needed() };
+        for id in self.ids() {
+            let may_go = |member: &&mut Member| member.is_watched() && !member.is_leaving();
+            let Some(member) = self.member_mut(id).filter(may_go) else { continue };
+            if !needed.get(id).copied().unwrap_or(false) {
                 member.want(Aim::Leave);
                 out.push(Action::Publish(id));
             }
         }
-        if !any {
-            self.exit(out);
-        }
     }
 
-    /// Whether a service that still has a supervisor comes after this one. In a circle nobody is needed.
-    fn is_needed(&self, id: Id) -> bool {
-        let mut others = self.members().filter(|(other, member)| *other != id && member.is_watched());
-        others.any(|(other, member)| member.after.contains(&id) && !self.comes_after(id, other))
+    /// Of each service, whether one that still has a supervisor comes after it. In a circle nobody is needed.
+    fn needed(&self) -> Vec<bool> {
+        let mut needed = vec![false; self.members.len()];
+        for (id, member) in self.members().filter(|(_, member)| member.is_watched()) {
+            for before in member.after.iter().copied().filter(|before| *before != id) {
+                if let Some(place) = needed.get_mut(before) {
+                    *place = *place || !self.comes_after(before, id);
+                }
+            }
+        }
+        needed
     }
 
     /// Whether `id` comes, directly or through others, after `other`.
