@@ -4,6 +4,7 @@ mod facts;
 mod fetching;
 mod figure;
 mod generator;
+mod installing;
 mod measure;
 mod no_op;
 mod overhead;
@@ -32,11 +33,11 @@ const FORMAT: u32 = 1;
 
 /// What `--help` ends with.
 pub const EXAMPLES: &str = "Examples:
-  cargo xtask bench                                   all of it: half an hour
+  cargo xtask bench                                   all of it: an hour
   cargo xtask bench overhead no-op --quick            two of them, with less to do
   cargo xtask bench --update                          and put the tables into docs/benchmarks.md
 
-Needs tar, zstd, curl, sha256sum, s6, runit and supervisord, which it is compared with. Nothing is written outside of target/bench and the folder for temporary files, but for --update.";
+Needs tar, zstd, curl, sha256sum, s6, runit, supervisord, ar, dpkg and pacman, which it is compared with; for pacman, root. Nothing is written outside of target/bench and the folder for temporary files, but for --update.";
 
 /// `bench`.
 #[derive(Debug, Args)]
@@ -70,10 +71,13 @@ pub enum Name {
     Fetching,
     /// The supervisor, and s6, runit and supervisord.
     Supervision,
+    /// The package manager, and dpkg, pacman and tar.
+    Installing,
 }
 
 impl Name {
-    const ALL: [Self; 5] = [Self::Overhead, Self::NoOp, Self::Packing, Self::Fetching, Self::Supervision];
+    const ALL: [Self; 6] =
+        [Self::Overhead, Self::NoOp, Self::Packing, Self::Fetching, Self::Supervision, Self::Installing];
 
     fn text(self) -> &'static str {
         match self {
@@ -82,6 +86,7 @@ impl Name {
             Self::Packing => "packing",
             Self::Fetching => "fetching",
             Self::Supervision => "supervision",
+            Self::Installing => "installing",
         }
     }
 
@@ -92,6 +97,7 @@ impl Name {
             Self::Packing => packing::rows(context, quick),
             Self::Fetching => fetching::rows(context, quick),
             Self::Supervision => supervision::rows(context, quick),
+            Self::Installing => installing::rows(context, quick),
         }
     }
 }

@@ -121,9 +121,11 @@ fn logs_of(layout: &Layout, component: &ComponentName) -> Result<Vec<BuildLog>, 
     Ok(keys.filter_map(|key| one(layout, component, key).ok()).collect())
 }
 
+/// What is in a folder; nothing where there is none, or a file in its place.
 fn names(folder: &Path) -> Result<Vec<String>, StoreError> {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
     match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(Vec::new()),
         Err(error) => Err(StoreError::new("read the folder", folder, error)),
         Ok(entries) => {
             Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
@@ -241,6 +243,8 @@ mod tests {
         let place = Place::new();
         place.log("zlib", 1, 10, "");
         place.log("openssl", 2, 20, "");
+        // A build root's log stands beside the components' folders.
+        fs_err::write(place.folder.path().join("store/logs/root-rust.log"), "").expect("written");
         assert_eq!(place.digits("222222", None), ['2']);
         assert_eq!(place.digits(&"1".repeat(64), None), ['1']);
         let error = place.find("333333", None).expect_err("none").to_string();

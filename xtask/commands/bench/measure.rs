@@ -145,6 +145,9 @@ fn spawn(command: &mut Command) -> Result<Child, BenchError> {
             "zstd" => "zstd",
             "curl" => "curl",
             "tar" => "tar",
+            "ar" => "binutils",
+            "dpkg" => "dpkg",
+            "pacman" => "pacman-package-manager",
             _ => "coreutils",
         };
         BenchError::Missing { program, package }

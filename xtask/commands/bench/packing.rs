@@ -1,7 +1,8 @@
 //! A package of many files, and `tar | zstd -19`. The builder also digests every file, and the tar, and the archive.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use medic_build::attest::{Evidence, Made};
@@ -37,8 +38,8 @@ pub fn rows(context: &Context, quick: bool) -> Result<Vec<Row>, Failure> {
     let tree = scratch.fresh("tree")?;
     generator::tree(&tree, files, bytes)?;
     let licences = tree.join("share/licenses/many");
-    std::fs::create_dir_all(&licences)
-        .and_then(|()| std::fs::write(licences.join("LICENSE"), "MIT"))
+    fs::create_dir_all(&licences)
+        .and_then(|()| fs::write(licences.join("LICENSE"), "MIT"))
         .map_err(BenchError::file(&licences))?;
     let archive = scratch.join("peer.tar.zst");
     let jobs = context.jobs.to_string();
@@ -55,14 +56,15 @@ pub fn rows(context: &Context, quick: bool) -> Result<Vec<Row>, Failure> {
             jobs.as_ref(),
         ];
         ours.push(run(Command::new(&program).args(part))?);
-        sizes.push(packed(&store.join("packages"))?);
+        let archive = packed(&store.join("packages"))?;
+        sizes.push(fs::metadata(&archive).map_err(BenchError::file(&archive))?.len());
         theirs.push(pipe(
             &mut tar(&tree),
             Command::new("zstd").args(["-19", &format!("-T{jobs}"), "-q", "-f", "-o"]).arg(&archive),
         )?);
     }
     let peer = format!("tar | zstd -19 -T{jobs}");
-    let size = std::fs::metadata(&archive).map_err(BenchError::file(&archive))?.len();
+    let size = fs::metadata(&archive).map_err(BenchError::file(&archive))?.len();
     let what = format!("{} in {files} files", medic_model::ByteSize(bytes));
     let row = |case: &str, ours, theirs, target| Row {
         case: format!("{what}: {case}"),
@@ -77,20 +79,21 @@ pub fn rows(context: &Context, quick: bool) -> Result<Vec<Row>, Failure> {
     ])
 }
 
-fn tar(tree: &Path) -> Command {
+/// The archive of a tree, to standard output.
+pub fn tar(tree: &Path) -> Command {
     let mut command = Command::new("tar");
     command.args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mtime=@0", "-C"]);
     command.arg(tree).args(["-cf", "-", "."]);
     command
 }
 
-/// The size of the archive below a store's packages.
-fn packed(packages: &Path) -> Result<u64, BenchError> {
-    let read = |folder: &Path| std::fs::read_dir(folder).map_err(BenchError::file(folder));
+/// The archive below a store's packages.
+pub fn packed(packages: &Path) -> Result<PathBuf, BenchError> {
+    let read = |folder: &Path| fs::read_dir(folder).map_err(BenchError::file(folder));
     for package in read(packages)?.flatten() {
         for file in read(&package.path())?.flatten() {
             if file.file_name().to_string_lossy().ends_with(".pkg.tar.zst") {
-                return Ok(file.metadata().map_err(BenchError::file(&file.path()))?.len());
+                return Ok(file.path());
             }
         }
     }
