@@ -1,4 +1,5 @@
-//! `bench`: what the builder costs, each figure beside that of a program one would use in its place, in one run.
+//! `bench`: what the builder, the supervisor and the package manager cost, each figure beside that of a program one would use in its place,
+//! in one run.
 
 mod facts;
 mod fetching;

@@ -2,7 +2,7 @@
 
 use super::figure::Row;
 
-const HEADINGS: [&str; 6] = ["", "builder", "compared with", "", "ratio", "target"];
+const HEADINGS: [&str; 6] = ["", "ours", "compared with", "", "ratio", "target"];
 
 /// For a terminal: columns under headings, below the benchmark's name.
 pub fn plain(name: &str, rows: &[Row]) -> String {
@@ -46,13 +46,13 @@ mod tests {
     #[test]
     fn tables_are_aligned_and_missed_targets_named() {
         let expected = "\
-x              builder  compared with          ratio  target
-packing        2.00 s   tar | zstd     4.00 s  0.50   ≤ 1.05: met
-nothing to do  1.00 s                                 ≤ 300.0 ms: missed
+x              ours    compared with          ratio  target
+packing        2.00 s  tar | zstd     4.00 s  0.50   ≤ 1.05: met
+nothing to do  1.00 s                                ≤ 300.0 ms: missed
 ";
         assert_eq!(plain("x", &rows()), expected);
         let expected = "\
-|  | builder | compared with |  | ratio | target |
+|  | ours | compared with |  | ratio | target |
 | --- | ---: | --- | ---: | ---: | --- |
 | packing | 2.00 s | tar \\| zstd | 4.00 s | 0.50 | ≤ 1.05: met |
 | nothing to do | 1.00 s |  |  |  | ≤ 300.0 ms: missed |

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use super::super::figure::{Figure, Row, Target};
+use super::super::generator::Random;
 use super::super::measure::BenchError;
 use super::peer::{Kind, Register, Running, Services, start};
 use super::{Bench, alone, processes, signal, wait_until};
@@ -23,13 +24,10 @@ pub fn rows(bench: &Bench<'_>) -> Result<(Vec<Row>, Figure), BenchError> {
     let services = Services { count: 1, script: &script, logged: true, definition };
     let running = start(Kind::Medic, &bench.program, &bench.folder(Kind::Medic)?, services, None)?;
     let (service, _) = register.next()?;
-    let mut random = 88_172_645_463_325_252_u64;
+    let mut random = Random::new(1);
     let mut times = Vec::with_capacity(kills);
     for _ in 0..kills {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        std::thread::sleep(Duration::from_micros(random % 5000));
+        std::thread::sleep(Duration::from_micros(random.below(5000)));
         let supervisor = supervisor(&running, service)?;
         let killed = Instant::now();
         signal(supervisor, Signal::KILL);
