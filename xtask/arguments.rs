@@ -70,7 +70,7 @@ pub enum Command {
     /// Open a shell in the sandbox, at the step that failed in the last build or before another
     #[command(after_help = crate::commands::shell::EXAMPLES)]
     Shell(crate::commands::shell::Shell),
-    /// Measure the builder beside the programs that one would use in its place
+    /// Measure the builder, the supervisor and pkg beside the programs that one would use in their place
     #[command(after_help = crate::commands::bench::EXAMPLES)]
     Bench(crate::commands::bench::Bench),
     /// The store, where everything fetched and built is kept
