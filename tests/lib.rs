@@ -26,7 +26,7 @@ pub mod server;
 pub mod xtask;
 
 pub use command::{Outcome, run};
-pub use container::Container;
+pub use container::{Container, Network};
 pub use emulated::Emulated;
 pub use scratch::Scratch;
 

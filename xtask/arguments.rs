@@ -82,6 +82,9 @@ pub enum Command {
     /// A cache of results, which other builders take instead of building
     #[command(subcommand, after_help = crate::commands::cache::EXAMPLES)]
     Cache(crate::commands::cache::Cache),
+    /// A package repository, which `pkg` installs from: in a folder or an OCI registry
+    #[command(subcommand, after_help = crate::commands::repo::EXAMPLES)]
+    Repo(crate::commands::repo::Repo),
     /// Carry connections into a sandbox: a part of `run`
     #[command(name = FORWARD, hide = true)]
     Forward(Forward),

@@ -3,6 +3,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use medic_build::publish::Network;
+
 /// The folder of the store.
 pub const STORE: &str = "MEDIC_OS_STORE";
 /// Folders or addresses that hold sources by their digest.
@@ -16,6 +18,13 @@ pub const CACHE_KEY: &str = "MEDIC_OS_CACHE_KEY";
 /// The workspace, in place of the folder that the command is started in or below.
 pub const WORKSPACE: &str = "MEDIC_OS_WORKSPACE";
 
+/// The password of a signing key that has one.
+pub const KEY_PASSWORD: &str = "MEDIC_OS_KEY_PASSWORD";
+
+/// Where systems have the certificates of the authorities that are trusted: Debian and most others, Red Hat, macOS.
+const AUTHORITIES: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+
 /// The table as `--help` shows it.
 pub const HELP: &str = "Environment:
   MEDIC_OS_STORE          the store's folder [default: $XDG_CACHE_HOME/medic-os, or ~/.cache/medic-os]
@@ -24,14 +33,18 @@ pub const HELP: &str = "Environment:
   MEDIC_OS_CACHE          a folder or address with results that others built: they are taken instead of building
   MEDIC_OS_CACHE_KEY      whose signatures count there: a public key or a file of some [default: recipes/cache.pub]
   MEDIC_OS_WORKSPACE      the folder with recipes/, packages/ and images/ [default: looked for from here upwards]
+  MEDIC_OS_KEY_PASSWORD   the password of the key that `repo publish` signs with, where it has one
+  DOCKER_CONFIG           the folder whose config.json holds logins for registries [default: ~/.docker]
+  SSL_CERT_FILE           authorities whose certificates registries may have [default: the system's]
+  http_proxy, https_proxy, no_proxy   how registries are reached, as curl has it
   DOCKER_HOST             the Docker daemon [default: unix:///var/run/docker.sock]
   CARGO_HOME              where crates that Cargo has fetched are looked for
   TERM                    what the terminal can, for programs in a shell's sandbox
   NO_COLOR                when not empty: no colours
 
 Exit codes: 0 done, 1 failed, 2 bad arguments, 3 bad recipe, package or image, 4 a source could not be fetched,
-5 a build step failed, 6 the store's disk, 7 Docker, 8 a program is not installed, 10 other bytes than
-expected, 130 interrupted. See docs/exit-codes.md.";
+5 a build step failed, 6 the store's disk, 7 Docker, 8 a program is not installed, 9 a registry, 10 other bytes
+than expected, 11 not published, 130 interrupted. See docs/exit-codes.md.";
 
 /// What was read.
 #[derive(Debug, Clone)]
@@ -139,6 +152,30 @@ fn cache() -> Option<String> {
     if web { Some(value) } else { whole() }
 }
 
+/// How registries are reached, and where the logins for them are. As curl has it: capitals count for less.
+pub fn network() -> Network {
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let either = |small: &str, large: &str| variable(small).or_else(|| variable(large));
+    let all = either("all_proxy", "ALL_PROXY");
+    let there = AUTHORITIES.iter().map(Path::new).find(|path| path.is_file());
+    let docker = folder("DOCKER_CONFIG").or_else(|| folder("HOME").map(|home| home.join(".docker")));
+    Network {
+        authorities: folder("SSL_CERT_FILE")
+            .unwrap_or_else(|| there.unwrap_or(Path::new(AUTHORITIES[0])).to_owned()),
+        http_proxy: variable("http_proxy").or_else(|| all.clone()),
+        https_proxy: either("https_proxy", "HTTPS_PROXY").or(all),
+        no_proxy: (either("no_proxy", "NO_PROXY").unwrap_or_default().split(','))
+            .map(|entry| entry.trim().to_owned())
+            .collect(),
+        logins: docker.map(|folder| folder.join("config.json")),
+    }
+}
+
+/// The password of a signing key, where the environment has one.
+pub fn key_password() -> Option<String> {
+    env::var(KEY_PASSWORD).ok().filter(|password| !password.is_empty())
+}
+
 impl Environment {
     /// Reads all of it.
     pub fn read() -> Result<Self, EnvironmentError> {
@@ -172,6 +209,10 @@ mod tests {
             CACHE,
             CACHE_KEY,
             WORKSPACE,
+            KEY_PASSWORD,
+            "DOCKER_CONFIG",
+            "SSL_CERT_FILE",
+            "https_proxy",
             "DOCKER_HOST",
             "CARGO_HOME",
             "TERM",

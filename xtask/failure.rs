@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{IsTerminal, Write};
 
 use medic_build::definitions::DefinitionError;
+use medic_build::publish::{PublishError, RepositoryError, is_address};
 use medic_build::sandbox::Ending;
 use medic_build::{BuildError, ErrorKind};
 use medic_image::docker::Absent;
@@ -66,6 +67,17 @@ pub enum Failure {
     /// A benchmark could not be carried out.
     #[error(transparent)]
     Bench(#[from] crate::commands::bench::BenchError),
+    /// Nothing was published.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// There is no login for a registry that could be used.
+    #[error("there is no login for the registry '{host}': {why}")]
+    Login {
+        /// The registry.
+        host: String,
+        /// Why.
+        why: String,
+    },
     /// Bytes are not those that they should be.
     #[error("{0}")]
     Different(String),
@@ -99,6 +111,8 @@ impl Failure {
             Self::File { .. } => 6,
             Self::Lint { .. } => 3,
             Self::Different(_) => 10,
+            Self::Publish(error) => publish_exit_code(error),
+            Self::Login { .. } => 9,
             Self::Container(code) => u8::try_from(*code).unwrap_or(1),
             Self::Shell(_) => 5,
             Self::Bench(crate::commands::bench::BenchError::Missing { .. }) => 8,
@@ -145,6 +159,16 @@ impl Failure {
         }
         // Nothing can be done for a user whose standard error is gone.
         drop(write!(std::io::stderr(), "{text}"));
+    }
+}
+
+fn publish_exit_code(error: &PublishError) -> u8 {
+    match error {
+        PublishError::Registry { source, .. } if source.kind() == std::io::ErrorKind::InvalidInput => 2,
+        PublishError::Registry { .. } => 9,
+        PublishError::Repository(RepositoryError::Read { location, .. }) if is_address(location) => 9,
+        PublishError::Repository(RepositoryError::Read { .. }) | PublishError::Disk(_) => 6,
+        _ => 11,
     }
 }
 
@@ -200,6 +224,8 @@ mod tests {
             Failure::DamagedStore(1),
             Failure::Outdated(String::new()),
             Failure::Different(String::new()),
+            Failure::Login { host: String::new(), why: String::new() },
+            Failure::Publish(PublishError::NoKeys),
             Failure::Environment(EnvironmentError::NoStore),
         ];
         for failure in failures {

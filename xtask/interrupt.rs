@@ -49,6 +49,7 @@ pub fn install() {
                 wait_while(|| true);
             }
             end_children();
+            crate::commands::keys::show_again();
             say();
             std::process::exit(EXIT_CODE.into());
         }

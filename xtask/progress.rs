@@ -6,12 +6,14 @@ pub mod clock;
 mod fetch;
 mod image;
 mod lines;
+mod publish;
 mod terminal;
 
 use std::io::{IsTerminal, Write};
 
 pub use build::BuildProgress;
 pub use image::{ImageProgress, loaded};
+pub use publish::PublishProgress;
 
 /// Where progress is shown. A task is something under way, known by its key.
 pub trait Screen: Send + Sync {

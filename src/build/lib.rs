@@ -16,6 +16,7 @@
 //! | [`attest`] | an archive's SBOM and provenance |
 //! | [`store`] | where all of it is kept; what of it goes when room is made |
 //! | [`cache`] | results that another builder made and signed |
+//! | [`publish`] | packages put into a repository, signed |
 //! | [`why`] | what differs between two builds' inputs |
 //! | [`upkeep`] | newer versions: looked for, and put into a recipe |
 //! | [`scaffold`] | a first recipe for something that has none |
@@ -60,6 +61,7 @@ pub mod log;
 pub mod operation;
 pub mod overview;
 pub mod package;
+pub mod publish;
 pub mod report;
 pub mod reproduce;
 pub mod root;

@@ -38,6 +38,10 @@ pub struct Manifest {
     /// Packages that must not be installed beside it.
     #[serde(default)]
     pub conflicts: Vec<Dependency>,
+    /// The oldest version that can use the data which this one stores; none says that every version can. An older one is not put in
+    /// this one's place unless an operator insists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_compatible_from: Option<Version>,
     /// Users that its services run as.
     #[serde(default)]
     pub users: Vec<User>,
@@ -152,6 +156,13 @@ impl Manifest {
             return Err(format!(
                 "the manifest has format {}, and this program reads format {FORMAT}: upgrade pkg",
                 self.format
+            ));
+        }
+        if let Some(from) = self.data_compatible_from.as_ref().filter(|from| **from > self.version) {
+            return Err(format!(
+                "'data_compatible_from' is {from}, which is newer than the package's own version {}: name the oldest version \
+                 that can use this one's data, at most this one",
+                self.version
             ));
         }
         if self.entries.len() > MAX_ENTRIES {

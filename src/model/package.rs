@@ -33,6 +33,10 @@ pub struct PackageDefinition {
     /// Packages that must not be installed beside it.
     #[serde(default)]
     pub conflicts: Vec<Dependency>,
+    /// The oldest version that can use the data which this one stores; none says that every version can. An older one is not put in
+    /// this one's place unless an operator insists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_compatible_from: Option<Version>,
     /// Users that its services run as; an image that holds the package has them.
     #[serde(default)]
     pub users: Vec<User>,

@@ -103,6 +103,28 @@ pub enum Error {
         /// What was asked for.
         version: Version,
     },
+    /// Its data is of a later version, and it cannot use it.
+    #[error(
+        "'{package}' {version} cannot use the data in /srv/storage/{package}: only {from} and later versions can. Take one of those (start \
+         the newer image again); or restore a backup of /srv/storage/{package} that {version} can use, and then remove \
+         /srv/system/data/{package} or add --data-restored"
+    )]
+    Data {
+        /// The package.
+        package: PackageName,
+        /// What was asked for.
+        version: Version,
+        /// The oldest version that can use the data.
+        from: Version,
+    },
+    /// The volume is not as the image has it, and must not be changed.
+    #[error(
+        "/srv is not as this image has it ({what}), and nothing was done. The file system is read-only: mount /srv so that it can be written to"
+    )]
+    ReadOnly {
+        /// What would have to be done.
+        what: String,
+    },
     /// It is held.
     #[error("'{package}' is held at {installed}: 'pkg unhold {package}' first")]
     Held {
@@ -225,6 +247,18 @@ pub enum Error {
         /// Why it could not be undone.
         undo: Box<Error>,
     },
+    /// A service did not become ready after a change.
+    #[error("{why}{last}. {outcome}", last = last_lines(.log))]
+    NotReady {
+        /// Which service, after what.
+        why: String,
+        /// The last lines that it wrote.
+        log: Vec<String>,
+        /// What became of the change.
+        outcome: String,
+        /// Whether everything is as before.
+        rolled_back: bool,
+    },
     /// Another `pkg` is at work and the caller did not want to wait.
     #[error("another pkg is at work ({holder}); try again later, or leave out --no-wait")]
     Busy {
@@ -293,6 +327,7 @@ impl Error {
             | Self::NoSolution { .. }
             | Self::Held { .. }
             | Self::Older { .. }
+            | Self::Data { .. }
             | Self::WrongArch { .. }
             | Self::Twice { .. } => 5,
             Self::Package(medic_archive::PackageError::Sink { source, .. })
@@ -303,10 +338,14 @@ impl Error {
             Self::Package(
                 medic_archive::PackageError::Sink { .. } | medic_archive::PackageError::Read { .. },
             ) => 1,
-            Self::Repository(
-                medic_repository::RepositoryError::Read { .. }
-                | medic_repository::RepositoryError::NotThere { .. },
-            ) => 4,
+            Self::Repository(medic_repository::RepositoryError::Read { source, .. }) => match source.kind() {
+                std::io::ErrorKind::InvalidInput => 2,
+                // Other bytes than they should be, or a certificate that nobody we trust has signed.
+                std::io::ErrorKind::InvalidData => 6,
+                std::io::ErrorKind::StorageFull => 7,
+                _ => 4,
+            },
+            Self::Repository(medic_repository::RepositoryError::NotThere { .. }) => 4,
             Self::Repository(_)
             | Self::Exchanged { .. }
             | Self::Package(_)
@@ -321,7 +360,9 @@ impl Error {
             Self::Script { .. } => 8,
             Self::Unfinished { .. } | Self::Undecided { .. } => 9,
             Self::Busy { .. } => 10,
-            Self::File(_) => 1,
+            Self::NotReady { rolled_back: true, .. } => 11,
+            Self::NotReady { .. } => 12,
+            Self::File(_) | Self::ReadOnly { .. } => 1,
         }
     }
 }

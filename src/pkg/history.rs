@@ -51,7 +51,7 @@ pub fn all(root: &Root) -> Result<Vec<Entry>, Error> {
     Ok(text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
-/// Adds a transaction, once.
+/// Adds a transaction, once. A line is made durable by whoever syncs next; a power cut can only take that line.
 pub(crate) fn add(root: &Root, id: &str, at: u64, plan: &Plan) -> Result<(), Error> {
     let done = |change: &crate::plan::Change| Done {
         package: change.package.clone(),
@@ -63,17 +63,18 @@ pub(crate) fn add(root: &Root, id: &str, at: u64, plan: &Plan) -> Result<(), Err
     if entry.changes.is_empty() || text.windows(id.len()).any(|part| part == id.as_bytes()) {
         return Ok(());
     }
-    let line = serde_json::to_vec(&entry)
+    let mut line = serde_json::to_vec(&entry)
         .map_err(|error| medic_model::DocumentError::whole(file().as_str(), error))?;
-    if text.len() as u64 > LIMIT {
-        let half = text.len() / 2;
-        let start = text[half..].iter().position(|byte| *byte == b'\n').map_or(half, |at| half + at + 1);
-        text.drain(..start);
-    }
+    line.push(b'\n');
     if text.last().is_some_and(|last| *last != b'\n') {
-        text.push(b'\n');
+        line.insert(0, b'\n');
     }
+    if text.len() as u64 <= LIMIT {
+        return Ok(root.append(&file(), &line, 0o644)?);
+    }
+    let half = text.len() / 2;
+    let start = text[half..].iter().position(|byte| *byte == b'\n').map_or(half, |at| half + at + 1);
+    text.drain(..start);
     text.extend(line);
-    text.push(b'\n');
     Ok(root.write_durable(&file(), &text, 0o644)?)
 }

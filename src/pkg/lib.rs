@@ -13,8 +13,10 @@
 //! srv/system/receipts/<pkg>.json             what is installed; written last
 //! srv/system/versions/<pkg>/v<version>/      receipt.json, scripts/, settings/ of a version that is whole in the volume
 //! srv/system/history                         what was done when
+//! srv/system/data/<pkg>                      the oldest version that can use the package's data
 //! srv/system/holds/<pkg>                     packages that stay in their version
 //! srv/system/repositories/<name>.json        what was seen of a repository
+//! srv/system/cache/                          archives that were got from afar, while they are needed
 //! srv/system/bundle.json                     which bundle of the image /srv was reconciled with
 //! srv/software/<pkg>/v<version>/<arch>       a tree, or a relative link into usr/lib/medic-os
 //! srv/software/<pkg>/current, v<version>/default
@@ -27,9 +29,11 @@
 //! itself); overwrites a setting that the operator has edited; removes what it did not install, or storage unless it is
 //! told to.
 
+pub mod back;
 pub mod bundle;
 pub mod certificate;
 pub mod command;
+pub mod data;
 pub mod depends;
 pub mod doctor;
 pub mod error;
@@ -53,7 +57,9 @@ pub mod verify;
 mod child;
 #[cfg(test)]
 mod fixture;
+mod legacy;
 
 pub use error::Error;
+pub use medic_repository::Network;
 pub use reporter::{Event, Reporter};
 pub use root::Root;

@@ -7,7 +7,7 @@ use medic_archive::PackageReader;
 use medic_archive::package::Limits;
 use medic_model::receipt::{FORMAT, Origin};
 use medic_model::{Arch, Dependency, Manifest, PackageName, Receipt, Sha256, Version, VersionReq, layout};
-use medic_repository::Listed;
+use medic_repository::{Listed, Network, RepositoryError, http};
 
 use crate::bundle::check_arch;
 use crate::error::{Error, Named};
@@ -18,7 +18,7 @@ use crate::resolve::{Pool, Source, Wish, resolve};
 use crate::root::Root;
 use crate::sync::{previous, settings};
 use crate::transaction::{Archive, Materials};
-use crate::{bundle, depends, holds};
+use crate::{bundle, data, depends, holds, paths};
 
 /// What an installation may do beyond the ordinary.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,13 +27,27 @@ pub struct Permissions {
     pub downgrade: bool,
     /// Install what is installed already.
     pub reinstall: bool,
+    /// The data is that of a backup, which an older version can use.
+    pub data_restored: bool,
 }
 
 /// Something that is to be installed, as an operator names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operand {
-    /// A package archive.
-    File(PathBuf),
+    /// A package archive; `location` is where it came from, when that is not its path.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Its address.
+        location: Option<String>,
+    },
+    /// A package archive behind a web server: `https://host/web.pkg.tar.zst`, perhaps with `#sha256=` and its digest.
+    Address {
+        /// The address.
+        address: String,
+        /// The digest, if it is known.
+        sha256: Option<Sha256>,
+    },
     /// A package of a repository: `nginx`, `nginx=1.30.6`, `nginx>=1.30,<2`.
     Name(Dependency),
 }
@@ -44,9 +58,20 @@ impl Operand {
     /// # Errors
     /// It is neither.
     pub fn parse(text: &str) -> Result<Self, Error> {
+        if http::is_address(text) {
+            let (address, digest) = match text.split_once("#sha256=") {
+                Some((address, digest)) => (address, Some(digest)),
+                None => (text, None),
+            };
+            let wrong = |error: medic_model::digest::DigestError| {
+                Error::Usage(format!("'{text}' has no digest of SHA-256 at its end: {error}"))
+            };
+            let sha256 = digest.map(str::parse).transpose().map_err(wrong)?;
+            return Ok(Self::Address { address: address.to_owned(), sha256 });
+        }
         let path = Path::new(text);
         if text.contains('/') || text.ends_with(".pkg.tar.zst") || path.is_file() {
-            return Ok(Self::File(path.to_owned()));
+            return Ok(Self::File { path: path.to_owned(), location: None });
         }
         let name = text.parse().map(Self::Name);
         name.map_err(|error| Error::NoCandidate { text: text.to_owned(), why: error.to_string() })
@@ -66,6 +91,21 @@ pub fn open_archive(path: &Path, expected: Option<Sha256>) -> Result<Archive, Er
     Ok(Archive { reader, location: path.display().to_string(), expected })
 }
 
+/// Gets an archive from behind a web server; where it is now.
+///
+/// # Errors
+/// It cannot be got, or is another than it should be.
+pub fn download(
+    root: &Root,
+    address: &str,
+    sha256: Option<Sha256>,
+    network: &Network,
+) -> Result<PathBuf, Error> {
+    let limit = Limits::default().size;
+    let result = http::download(address, sha256, limit, network, &root.path_of(&paths::cache()));
+    result.map_err(|source| RepositoryError::Read { location: address.to_owned(), source }.into())
+}
+
 /// Plans the installation of what is asked for and of what that needs, as one transaction. What is installed already is left out.
 ///
 /// # Errors
@@ -83,8 +123,15 @@ pub fn install(
     for operand in operands {
         let (name, req) = match operand {
             Operand::Name(dependency) => (dependency.name.clone(), dependency.req.clone()),
-            Operand::File(path) => {
-                let archive = open_archive(path, None)?;
+            Operand::Address { address, .. } => {
+                let why = "it was not downloaded".to_owned();
+                return Err(Error::NoCandidate { text: address.clone(), why });
+            }
+            Operand::File { path, location } => {
+                let mut archive = open_archive(path, None)?;
+                if let Some(location) = location {
+                    archive.location.clone_from(location);
+                }
                 let manifest = archive.reader.manifest();
                 let exact = (manifest.name.clone(), VersionReq::exactly(manifest.version.clone()));
                 let old = installed.get(&manifest.name);
@@ -98,8 +145,8 @@ pub fn install(
         check_held(&installed, &held, &name, &req)?;
         wishes.push(Wish { name, req, highest: false });
     }
-    let wanted = choose(&installed, &held, given, &wishes, repositories, permissions)?;
-    of_archives(root, &installed, wanted, now)
+    let wanted = choose(root, &installed, &held, given, &wishes, repositories, permissions)?;
+    of_archives(root, &installed, wanted, permissions.data_restored, now)
 }
 
 /// Plans the upgrade of these packages (none: of all) to the highest versions that go together.
@@ -120,8 +167,8 @@ pub fn upgrade(
     let wishes: Vec<Wish> =
         names.map(|name| Wish { name: name.clone(), req: VersionReq::ANY, highest: true }).collect();
     let held = holds::all(root)?;
-    let wanted = choose(&installed, &held, Vec::new(), &wishes, repositories, Permissions::default())?;
-    of_archives(root, &installed, wanted, now)
+    let wanted = choose(root, &installed, &held, Vec::new(), &wishes, repositories, Permissions::default())?;
+    of_archives(root, &installed, wanted, false, now)
 }
 
 /// Another version of a held package is refused in few words, before the solver does in many.
@@ -165,6 +212,7 @@ fn check_given(
 
 /// Solves, and opens the archives of what is chosen.
 fn choose(
+    root: &Root,
     installed: &BTreeMap<PackageName, Receipt>,
     held: &BTreeSet<PackageName>,
     given: Vec<Archive>,
@@ -189,18 +237,19 @@ fn choose(
         let archive = match source {
             Source::Installed => continue,
             Source::Given(number) => given.get_mut(number).and_then(Option::take),
-            Source::Offered(number, at) => Some(fetch(&repositories[number], at)?),
+            Source::Offered(number, at) => Some(fetch(root, &repositories[number], at)?),
         };
         wanted.extend(archive.map(|archive| (name, archive)));
     }
     if permissions.reinstall {
-        again(installed, wishes, repositories, &mut wanted)?;
+        again(root, installed, wishes, repositories, &mut wanted)?;
     }
     Ok(wanted)
 }
 
 /// What is installed and was asked for by name, once more, from a repository that has that version.
 fn again(
+    root: &Root,
     installed: &BTreeMap<PackageName, Receipt>,
     wishes: &[Wish],
     repositories: &[Opened],
@@ -220,16 +269,17 @@ fn again(
             text: format!("{}={}", manifest.name, manifest.version),
             why: "no repository has that version, so it cannot be installed again".to_owned(),
         })?;
-        wanted.insert(manifest.name.clone(), fetch(opened, at)?);
+        wanted.insert(manifest.name.clone(), fetch(root, opened, at)?);
     }
     Ok(())
 }
 
 /// Opens an archive of a repository. Its digest is checked while it is unpacked, before anything of it is used.
-fn fetch(opened: &Opened, at: usize) -> Result<Archive, Error> {
+fn fetch(root: &Root, opened: &Opened, at: usize) -> Result<Archive, Error> {
     let listed = &opened.repository.index().packages[at];
-    let path = opened.repository.fetch(listed, Path::new(""))?;
-    let archive = open_archive(&path, Some(listed.sha256))?;
+    let path = opened.repository.fetch(listed, &root.path_of(&paths::cache()))?;
+    let mut archive = open_archive(&path, Some(listed.sha256))?;
+    archive.location = opened.repository.location(listed);
     let manifest = archive.reader.manifest();
     if (&manifest.name, &manifest.version, manifest.arch) != (&listed.name, &listed.version, listed.arch) {
         let expected = Named { package: listed.name.clone(), version: listed.version.clone() };
@@ -243,6 +293,7 @@ fn of_archives(
     root: &Root,
     installed: &BTreeMap<PackageName, Receipt>,
     wanted: BTreeMap<PackageName, Archive>,
+    data_restored: bool,
     now: u64,
 ) -> Result<(Plan, Materials), Error> {
     let manifests: depends::Together<'_> =
@@ -254,6 +305,7 @@ fn of_archives(
         let (manifest, old) = (manifests[&name], installed.get(&name));
         plan.append(plan::install(root, Candidate { manifest, from: From::Archive }, old)?);
         plan.append(forget(root, manifest, old)?);
+        data::guard(root, manifest, data_restored, &mut plan)?;
         // The archive's digest is known when it has been read to its end: unpacking completes the origin.
         receipts.insert(name, receipt(manifest.clone(), Origin::Bundle, old, now));
     }
@@ -307,6 +359,7 @@ pub fn switch(
     root: &Root,
     package: &PackageName,
     version: &Version,
+    data_restored: bool,
     now: u64,
 ) -> Result<(Plan, Materials), Error> {
     let installed = installed::all(root)?;
@@ -327,7 +380,8 @@ pub fn switch(
     };
     check_arch(&manifest)?;
     together(&installed, &[(package, &manifest)].into(), None)?;
-    let plan = plan::install(root, Candidate { manifest: &manifest, from }, Some(old))?;
+    let mut plan = plan::install(root, Candidate { manifest: &manifest, from }, Some(old))?;
+    data::guard(root, &manifest, data_restored, &mut plan)?;
     let receipts = [(package.clone(), receipt(manifest, origin, Some(old), now))].into();
     Ok((plan, Materials { receipts, ..Materials::default() }))
 }

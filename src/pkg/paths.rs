@@ -24,6 +24,11 @@ pub fn journal() -> RelPath {
     path(format!("{SYSTEM}/journal"))
 }
 
+/// Archives that were got from afar, while they are needed: `srv/system/cache`.
+pub fn cache() -> RelPath {
+    path(format!("{SYSTEM}/cache"))
+}
+
 /// Receipts: `srv/system/receipts`.
 pub fn receipts() -> RelPath {
     path(layout::RECEIPTS.to_owned())

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use medic_model::receipt::Origin;
 use medic_model::{Receipt, Sha256, layout};
+use medic_repository::{Network, http};
 
 use crate::error::Error;
-use crate::operation::open_archive;
+use crate::operation::{download, open_archive};
+use crate::paths;
 use crate::plan::{self, Candidate, From, Plan, Step};
 use crate::repositories::Opened;
 use crate::root::Root;
@@ -24,6 +26,7 @@ pub fn repair(
     receipt: &Receipt,
     findings: &[Finding],
     repositories: &[Opened],
+    network: &Network,
 ) -> Result<(Plan, Materials), Error> {
     let damage: Vec<&Finding> =
         findings.iter().filter(|found| found.what.is_damage() && found.what != What::Unknown).collect();
@@ -47,7 +50,7 @@ pub fn repair(
         }
         Origin::Archive { .. } if only_modes => (From::Kept, BTreeMap::new()),
         Origin::Archive { sha256, location } => {
-            let archive = archive(receipt, *sha256, location, repositories)?;
+            let archive = archive(root, receipt, (*sha256, location), repositories, network)?;
             (From::Archive, BTreeMap::from([(manifest.name.clone(), archive)]))
         }
     };
@@ -74,17 +77,21 @@ fn no_repair(receipt: &Receipt, why: String) -> Error {
 
 /// The archive that the package came from, by its digest.
 fn archive(
+    root: &Root,
     receipt: &Receipt,
-    sha256: Sha256,
-    location: &str,
+    (sha256, location): (Sha256, &str),
     repositories: &[Opened],
+    network: &Network,
 ) -> Result<Archive, Error> {
     for opened in repositories {
         if let Some(listed) = opened.repository.index().packages.iter().find(|listed| listed.sha256 == sha256)
         {
-            let path = opened.repository.fetch(listed, Path::new(""))?;
+            let path = opened.repository.fetch(listed, &root.path_of(&paths::cache()))?;
             return open_archive(&path, Some(sha256));
         }
+    }
+    if http::is_address(location) {
+        return open_archive(&download(root, location, Some(sha256), network)?, Some(sha256));
     }
     let path = Path::new(location);
     let same = medic_archive::digest::of_file(path).is_ok_and(|found| found.sha256 == sha256);

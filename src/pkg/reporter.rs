@@ -58,6 +58,11 @@ pub enum Event<'a> {
         /// What is done with them.
         action: &'a str,
     },
+    /// A service is being restarted.
+    Restarted {
+        /// The service, `package/service`.
+        service: &'a str,
+    },
     /// Something that the operator should know, with the path concerned.
     Notice {
         /// The file.

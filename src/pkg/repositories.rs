@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! srv/settings/medic-os/keys/<NUMBER>.pub         keys, as minisign writes them
-//! srv/settings/medic-os/repositories/<name>       where a repository is: the first line that is no comment
+//! srv/settings/medic-os/repositories/<name>       a folder or an address: the first line that is no comment
+//! srv/settings/medic-os/registry.json             logins for registries, as docker keeps them
 //! srv/system/repositories/<name>.json             what was seen of it, so that nothing older is taken
 //! ```
 
@@ -10,8 +11,12 @@ use std::path::Path;
 
 use medic_model::layout::{SETTINGS, SYSTEM};
 use medic_model::{DocumentError, PackageName, RelPath, document};
+use medic_repository::http::is_address;
 use medic_repository::key::KeyId;
-use medic_repository::{Directory, Repository, RepositoryError, Seen, Transport, Trust, TrustedKey};
+use medic_repository::session::Login;
+use medic_repository::{
+    Directory, Http, Network, Oci, Repository, RepositoryError, Seen, Transport, Trust, TrustedKey, oci,
+};
 
 use crate::error::Error;
 use crate::paths;
@@ -42,7 +47,8 @@ fn state(name: &PackageName) -> RelPath {
 pub struct Configured {
     /// What the operator calls it.
     pub name: PackageName,
-    /// Where it is: a folder's path, or `file://` before it.
+    /// Where it is: a folder's path, perhaps with `file://` before it, the address of a web server's folder, or that of a registry's
+    /// repository.
     pub location: String,
 }
 
@@ -90,13 +96,35 @@ pub fn keys(root: &Root) -> Result<Vec<TrustedKey>, Error> {
     Ok(keys)
 }
 
-fn transport(configured: &Configured) -> Result<Box<dyn Transport>, Error> {
+/// The login for a registry: in the file that the operator names, else in the settings.
+fn login(root: &Root, location: &str, network: &Network) -> Result<Option<Login>, Error> {
+    let unusable = |source| RepositoryError::Read { location: location.to_owned(), source };
+    let host = oci::Address::parse(location).map_err(unusable)?.host;
+    let settings = paths::path(format!("{SETTINGS}/medic-os/registry.json"));
+    let (file, text) = match &network.logins {
+        Some(path) => (path.clone(), Some(std::fs::read(path))),
+        None => (root.path_of(&settings), root.read(&settings, LIMIT)?.map(Ok)),
+    };
+    let login = text.map(|text| Login::in_docker_config(&text?, &host)).transpose();
+    let unusable = |source| RepositoryError::Read { location: file.display().to_string(), source };
+    Ok(login.map_err(unusable)?.flatten())
+}
+
+fn transport(root: &Root, configured: &Configured, network: &Network) -> Result<Box<dyn Transport>, Error> {
+    let unusable = |source| RepositoryError::Read { location: configured.location.clone(), source };
+    if oci::is_address(&configured.location) {
+        let login = login(root, &configured.location, network)?;
+        return Ok(Box::new(Oci::new(&configured.location, network, login).map_err(unusable)?));
+    }
+    if is_address(&configured.location) {
+        return Ok(Box::new(Http::new(&configured.location, network).map_err(unusable)?));
+    }
     let path = configured.location.strip_prefix("file://").unwrap_or(&configured.location);
     if Path::new(path).is_absolute() {
         return Ok(Box::new(Directory::new(path)));
     }
     Err(Error::Usage(format!(
-        "the repository '{}' is at '{}', which is not the absolute path of a folder",
+        "the repository '{}' is at '{}', which is neither the absolute path of a folder nor an address that begins with https://, http:// or oci://",
         configured.name, configured.location
     )))
 }
@@ -105,14 +133,20 @@ fn transport(configured: &Configured) -> Result<Box<dyn Transport>, Error> {
 ///
 /// # Errors
 /// It cannot be read, or is not to be trusted.
-pub fn open(root: &Root, configured: &Configured, keys: &[TrustedKey], now: u64) -> Result<Opened, Error> {
+pub fn open(
+    root: &Root,
+    configured: &Configured,
+    keys: &[TrustedKey],
+    now: u64,
+    network: &Network,
+) -> Result<Opened, Error> {
     let path = state(&configured.name);
     let seen: Option<Seen> = match root.read(&path, LIMIT)? {
         Some(text) => Some(document::from_json(&root.path_of(&path).display().to_string(), &text)?),
         None => None,
     };
     let trust = Trust { keys, now, seen: seen.as_ref() };
-    let repository = Repository::open(transport(configured)?, trust)?;
+    let repository = Repository::open(transport(root, configured, network)?, trust)?;
     Ok(Opened { name: configured.name.clone(), repository })
 }
 
@@ -120,15 +154,18 @@ pub fn open(root: &Root, configured: &Configured, keys: &[TrustedKey], now: u64)
 ///
 /// # Errors
 /// A repository is not to be trusted, or a setting cannot be read.
-pub fn open_all(root: &Root, now: u64, reporter: &dyn Reporter) -> Result<Vec<Opened>, Error> {
+pub fn open_all(
+    root: &Root,
+    now: u64,
+    network: &Network,
+    reporter: &dyn Reporter,
+) -> Result<Vec<Opened>, Error> {
     let keys = keys(root)?;
     let mut opened = Vec::new();
     for configured in all(root)? {
-        match open(root, &configured, &keys, now) {
+        match open(root, &configured, &keys, now, network) {
             Ok(one) => opened.push(one),
-            Err(Error::Repository(
-                error @ (RepositoryError::Read { .. } | RepositoryError::NotThere { .. }),
-            )) => {
+            Err(Error::Repository(error)) if error.is_out_of_reach() => {
                 let text = format!("the repository '{}' cannot be used now: {error}", configured.name);
                 reporter.event(&Event::Warning { text: &text });
             }
@@ -159,13 +196,13 @@ pub fn remember(session: &Session, opened: &[Opened]) -> Result<(), Error> {
 ///
 /// # Errors
 /// It is there under that name already, cannot be read, or is not to be trusted.
-pub fn add(session: &Session, configured: &Configured, now: u64) -> Result<Opened, Error> {
+pub fn add(session: &Session, configured: &Configured, now: u64, network: &Network) -> Result<Opened, Error> {
     let root = session.root();
     if all(root)?.iter().any(|other| other.name == configured.name) {
         let name = &configured.name;
         return Err(Error::Usage(format!("there is a repository '{name}' already: remove it first")));
     }
-    let opened = open(root, configured, &keys(root)?, now)?;
+    let opened = open(root, configured, &keys(root)?, now, network)?;
     root.write_durable(&file(&configured.name), format!("{}\n", configured.location).as_bytes(), 0o644)?;
     remember(session, std::slice::from_ref(&opened))?;
     Ok(opened)

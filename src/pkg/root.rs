@@ -1,5 +1,6 @@
 //! The file system that is worked on: `/`, or any folder that stands for it.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use medic_model::RelPath;
@@ -118,6 +119,19 @@ impl Root {
         }
     }
 
+    /// The first bytes of a file, at most `count`; none when it is not there.
+    ///
+    /// # Errors
+    /// It is no regular file, or may not be read.
+    pub fn read_start(&self, path: &RelPath, count: u64) -> Result<Option<Vec<u8>>, FileError> {
+        let Some(place) = self.place_if_there(path)? else { return Ok(None) };
+        let Some(file) = absent(place.folder.open_file(&place.name))? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        let read = file.take(count).read_to_end(&mut bytes);
+        read.map_err(|error| FileError::new("read", place.folder.path_of(&place.name), error))?;
+        Ok(Some(bytes))
+    }
+
     /// What a symbolic link says; none when nothing or no link is there.
     ///
     /// # Errors
@@ -164,6 +178,15 @@ impl Root {
 
 /// Single files, at once and for good; for what is no part of a transaction.
 impl Root {
+    /// Adds to the end of a file, or makes one, in a folder that is there. Nothing is synced: a power cut may take the addition.
+    ///
+    /// # Errors
+    /// It is no file, or there is no space: a part of the addition may be left.
+    pub fn append(&self, path: &RelPath, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+        let Place { folder, name } = self.place(path)?;
+        folder.append(&name, bytes, mode)
+    }
+
     /// Writes a file durably, in the place of one that may be there, and makes the folders above it.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use crate::plan::{self, Candidate, Change, Content, From, Look, Observed, Over, 
 use crate::reporter::{Event, Reporter};
 use crate::root::Root;
 use crate::transaction::{Context, Materials, Session, carry_out};
-use crate::{depends, holds, installed, paths};
+use crate::{data, depends, holds, installed, legacy, paths};
 
 /// What becomes of a bundled package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +115,9 @@ fn is_in_place(root: &Root, name: &PackageName, bundled: &Bundled) -> Result<boo
     let there = |path| root.node(&path).map(|node| node.is_some());
     let bundled_scripts = paths::path(format!("{}/scripts", layout::bundle(name, &bundled.version)));
     let scripts_are_gone = is_ours && there(bundled_scripts)? && !there(layout::scripts(name))?;
-    if !there(layout::receipt(name))? || scripts_are_gone {
+    // A receipt that was copied in part does not end like one.
+    let receipt = root.read(&layout::receipt(name), medic_model::document::MAX_DOCUMENT as u64)?;
+    if !receipt.is_some_and(|text| text.ends_with(b"}")) || scripts_are_gone {
         return Ok(false);
     }
     if !is_ours {
@@ -129,13 +131,18 @@ fn is_in_place(root: &Root, name: &PackageName, bundled: &Bundled) -> Result<boo
         && root.read_link(&paths::default_arch(name, &bundled.version))?.as_deref() == Some(arch.as_str()))
 }
 
-/// Plans the reconciliation, by looking only.
+/// Plans the reconciliation, by looking only. `data_restored`: the data is that of a backup, which older versions can use.
 ///
 /// # Errors
-/// The bundle or a receipt cannot be read, or the packages would not go together.
-pub fn plan(root: &Root, now: u64, reporter: &dyn Reporter) -> Result<(Plan, Materials), Error> {
+/// The bundle or a receipt cannot be read, the packages would not go together, or one of them could not use its data.
+pub fn plan(
+    root: &Root,
+    now: u64,
+    data_restored: bool,
+    reporter: &dyn Reporter,
+) -> Result<(Plan, Materials), Error> {
     let bundle = bundle::all(root)?;
-    let (installed, held) = (installed::all(root)?, holds::all(root)?);
+    let (installed, held) = (readable(root, &bundle, reporter)?, holds::all(root)?);
     let mut manifests = BTreeMap::new();
     for (name, bundled) in &bundle {
         let manifest = bundled.manifest(name)?;
@@ -158,6 +165,7 @@ pub fn plan(root: &Root, now: u64, reporter: &dyn Reporter) -> Result<(Plan, Mat
     let orphans = orphans(root, &bundle, &installed)?;
     check_together(&manifests, &installed, &orphans)?;
     let (mut plan, mut materials) = (Plan::default(), Materials::default());
+    let volume = legacy::take_over(root, !bundle.is_empty(), &mut plan)?;
     for receipt in &orphans {
         tell_orphan(receipt, reporter);
         plan.append(remove(root, receipt)?);
@@ -165,11 +173,32 @@ pub fn plan(root: &Root, now: u64, reporter: &dyn Reporter) -> Result<(Plan, Mat
     for name in depends::in_order(&manifests.iter().collect()) {
         let manifest = &manifests[&name];
         let old = installed.get(&name);
-        plan.append(plan::install(root, Candidate { manifest, from: From::Bundle }, old)?);
+        plan.append(plan::install(&volume, Candidate { manifest, from: From::Bundle }, old)?);
+        data::guard(root, manifest, data_restored, &mut plan)?;
         materials.receipts.insert(name.clone(), receipt(manifest.clone(), old, now));
     }
     stamp(root, &bundle, &mut plan)?;
     Ok((plan, materials))
+}
+
+/// What is installed. A receipt that is no longer whole, as on a volume that was copied in part, is that of a package which the image
+/// has and installs anew; of any other package nothing is guessed.
+fn readable(
+    root: &Root,
+    bundle: &BTreeMap<PackageName, Bundled>,
+    reporter: &dyn Reporter,
+) -> Result<BTreeMap<PackageName, Receipt>, Error> {
+    let mut installed = BTreeMap::new();
+    for name in installed::names(root)? {
+        match installed::one(root, &name) {
+            Err(Error::Document(error)) if bundle.contains_key(&name) => {
+                let text = format!("{error}: {name} is installed anew from the image");
+                reporter.event(&Event::Warning { text: &text });
+            }
+            receipt => installed.extend(receipt?.map(|receipt| (name, receipt))),
+        }
+    }
+    Ok(installed)
 }
 
 /// Whether an installed version can stay though the image has another: it is whole, and not in an image that is gone.
@@ -330,7 +359,7 @@ pub(crate) fn previous(manifest: &Manifest, old: Option<&Receipt>) -> Option<Ver
 /// # Errors
 /// [`Error`]; unless it is one of the two that say otherwise, nothing has changed.
 pub fn sync(context: Context<'_>) -> Result<Outcome, Error> {
-    let (plan, materials) = plan(context.root, context.now, context.reporter)?;
+    let (plan, materials) = plan(context.root, context.now, false, context.reporter)?;
     if plan.is_empty() {
         return Ok(Outcome::Nothing);
     }

@@ -16,7 +16,7 @@ pub enum RepositoryError {
         source: io::Error,
     },
     /// No repository is there.
-    #[error("'{location}' is no repository: it has no file 'latest'")]
+    #[error("'{location}' is no repository: it has no file 'latest' (in a registry: no tag 'index')")]
     NotThere {
         /// The folder or address.
         location: String,
@@ -107,4 +107,16 @@ pub enum RepositoryError {
         /// Seconds since 1970.
         now: u64,
     },
+}
+
+impl RepositoryError {
+    /// Whether it may be another time, or from another place, that the repository can be read: nothing speaks against it.
+    pub fn is_out_of_reach(&self) -> bool {
+        match self {
+            Self::NotThere { .. } => true,
+            // What comes from a server whose certificate is good, or from nowhere: it is not that.
+            Self::Read { source, .. } => source.kind() != io::ErrorKind::InvalidData,
+            _ => false,
+        }
+    }
 }

@@ -104,7 +104,7 @@ impl KeyId {
 }
 
 /// RFC 4648, section 4.
-fn value(character: u8) -> Option<u8> {
+pub(crate) fn value(character: u8) -> Option<u8> {
     match character {
         b'A'..=b'Z' => Some(character - b'A'),
         b'a'..=b'z' => Some(character - b'a' + 26),

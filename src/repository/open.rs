@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::RepositoryError;
 use crate::index::{Index, Listed};
 use crate::key::{self, SignatureError, TrustedKey};
-use crate::transport::Transport;
+use crate::transport::{Expected, Transport};
 
 const MAX_LATEST: u64 = 32;
 const MAX_SIGNATURE: u64 = 4096;
@@ -76,15 +76,27 @@ impl Repository {
         Seen { name: self.index.name.clone(), version: self.index.version }
     }
 
+    /// Where an archive is.
+    pub fn location(&self, listed: &Listed) -> String {
+        self.transport.location(&archive_name(listed))
+    }
+
     /// Gets an archive as a file of this machine; its digest is for the one who reads it to check.
     ///
     /// # Errors
     /// It cannot be got.
     pub fn fetch(&self, listed: &Listed, cache: &Path) -> Result<PathBuf, RepositoryError> {
-        let name = format!("packages/{}", listed.file_name());
+        let name = archive_name(listed);
         let location = self.transport.location(&name);
-        self.transport.fetch(&name, cache).map_err(|source| RepositoryError::Read { location, source })
+        let expected = Expected { size: listed.size, sha256: listed.sha256 };
+        self.transport
+            .fetch(&name, expected, cache)
+            .map_err(|source| RepositoryError::Read { location, source })
     }
+}
+
+fn archive_name(listed: &Listed) -> String {
+    format!("packages/{}", listed.file_name())
 }
 
 fn read(transport: &dyn Transport, name: &str, limit: u64) -> Result<Vec<u8>, RepositoryError> {

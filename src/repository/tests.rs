@@ -9,7 +9,10 @@ use medic_archive::tree::{Node, Tree};
 use medic_model::manifest::{FORMAT, Provenance};
 use medic_model::{Arch, Manifest, PackageName, Sha256};
 
-use crate::publish::{Publication, PublishError, SigningKey, publish};
+use crate::publish::{
+    Event, Folder, Place, Plan, Publication, PublishError, Reporter, SigningKey, carry_out, look, plan,
+    publish,
+};
 use crate::{Directory, Repository, RepositoryError, Seen, Trust, TrustedKey};
 
 const NOW: u64 = 1_800_000_000;
@@ -28,6 +31,7 @@ fn archive(folder: &Path, name: &str, version: &str, text: &str) -> PathBuf {
         licence: "MIT".to_owned(),
         depends: vec!["shell >=1".parse().expect("dependency")],
         conflicts: Vec::new(),
+        data_compatible_from: None,
         users: Vec::new(),
         services: BTreeMap::new(),
         entries: medic_archive::package::entries(&tree).expect("entries"),
@@ -248,6 +252,107 @@ fn a_secret_key_goes_through_its_file() {
     assert!(SigningKey::parse("hello", None).is_err());
 }
 
+impl World {
+    fn place(&self) -> Folder {
+        Folder::new(self.path(""))
+    }
+
+    /// What publishing these archives would do.
+    fn plan(&self, archives: &[PathBuf]) -> Plan {
+        let place = self.place();
+        let publication = Publication { name: &self.name, keys: &self.keys, now: NOW, lifetime: WEEK };
+        let before = look(&place, &self.trusted()).expect("trusted");
+        plan(&place.location(), before, archives, &publication).expect("planned")
+    }
+}
+
+#[test]
+fn of_two_publishers_the_second_is_refused() {
+    let world = World::new();
+    world.publish(&[("web", "1", "a")]).expect("published");
+    let (one, other) =
+        (archive(world.folder.path(), "app", "1", "a"), archive(world.folder.path(), "app", "1", "b"));
+    let (first, second) = (world.plan(&[one]), world.plan(&[other]));
+    let place = world.place();
+    let lock = place.begin().expect("nobody is at work");
+    let busy = carry_out(&first, &place, &world.keys, &()).expect_err("somebody is at work");
+    assert!(matches!(busy, PublishError::Busy { .. }), "{busy}");
+    drop(lock);
+    carry_out(&first, &place, &world.keys, &()).expect("published");
+    let late = carry_out(&second, &place, &world.keys, &()).expect_err("too late");
+    assert!(late.to_string().contains("another index was published"), "{late}");
+    // What the first has published is as it was.
+    let repository = world.open_at(NOW, None).unwrap_or_else(|error| panic!("{error}"));
+    let listed = &repository.index().packages[0];
+    let file = repository.fetch(listed, Path::new("/nowhere")).expect("fetched");
+    assert_eq!(medic_archive::digest::of_file(&file).expect("read").sha256, listed.sha256);
+    assert_eq!(repository.index().version, 2);
+}
+
+/// Whatever a publisher that was killed has left: readers see the index before, and the next publisher goes on.
+#[test]
+fn a_publisher_that_was_killed_changes_nothing() {
+    let world = World::new();
+    world.publish(&[("web", "1", "a")]).expect("published");
+    let archive = archive(world.folder.path(), "web", "2", "b");
+    for name in ["packages/web-v2-x64.pkg.tar.zst.1.partial", "index-2.json.1.partial"] {
+        fs::write(world.path(name), "half of it").expect("written");
+    }
+    // The whole archive without its index, and an index that nothing leads to.
+    fs::copy(&archive, world.path("packages/web-v2-x64.pkg.tar.zst")).expect("copied");
+    fs::write(world.path("index-2.json"), "another").expect("written");
+    assert_eq!(world.open_at(NOW, None).map(|r| r.index().version).ok(), Some(1));
+    let plan = world.plan(&[archive]);
+    struct Told(std::cell::RefCell<Vec<String>>);
+    impl Reporter for Told {
+        fn event(&self, event: Event<'_>) {
+            self.0.borrow_mut().push(format!("{event:?}").split('(').next().unwrap_or_default().to_owned());
+        }
+    }
+    let told = Told(Default::default());
+    carry_out(&plan, &world.place(), &world.keys, &told).expect("published");
+    assert_eq!(told.0.into_inner(), ["There"]);
+    assert_eq!(world.open_at(NOW, None).map(|r| r.index().version).ok(), Some(2));
+    let left = |folder: &str| {
+        let names = fs::read_dir(world.path(folder)).expect("there").map(|e| e.expect("read").file_name());
+        names.filter(|name| name.to_string_lossy().contains("partial")).count()
+    };
+    assert_eq!(left("") + left("packages"), 0);
+}
+
+#[test]
+fn a_plan_alone_changes_nothing() {
+    let world = World::new();
+    let plan = world.plan(&[archive(world.folder.path(), "web", "1", "a")]);
+    assert!(plan.archives[0].is_new && plan.index.version == 1);
+    assert!(!world.path("").exists());
+}
+
+/// When the secret half of the old key is lost, the new one goes on alone, for whoever says that he trusts the old one still.
+#[test]
+fn a_new_key_goes_on_from_an_old_ones_index() {
+    let mut world = World::new();
+    world.publish(&[("web", "1", "a")]).expect("published");
+    let old = world.trusted();
+    world.keys = vec![SigningKey::generate().expect("another")];
+    let publication = Publication { name: &world.name, keys: &world.keys, now: NOW, lifetime: WEEK };
+    let place = world.place();
+    let plan = plan("there", look(&place, &old).expect("trusted"), &[], &publication).expect("planned");
+    carry_out(&plan, &place, &world.keys, &()).expect("published");
+    assert_eq!(world.open_at(NOW, None).map(|r| r.index().packages.len()).ok(), Some(1));
+}
+
+#[test]
+fn a_secret_key_may_have_a_password() {
+    let (text, public) = SigningKey::generate_protected("open sesame".to_owned()).expect("a key");
+    assert!(SigningKey::is_protected(&text));
+    let key = SigningKey::parse(&text, Some("open sesame".to_owned())).expect("the same");
+    assert_eq!(*key.public(), public);
+    assert!(key.secret_file().is_err(), "it is written without its password nowhere");
+    assert!(SigningKey::parse(&text, None).is_err());
+    assert!(SigningKey::parse(&text, Some("sesame".to_owned())).is_err());
+}
+
 /// The `minisign` program verifies what we sign, and we verify what it signs. `.ci/setup --tests` installs it.
 #[test]
 fn minisign_agrees() {
@@ -271,4 +376,15 @@ fn minisign_agrees() {
     let signed = run(&["-S", "-W", "-s", "key.sec", "-m", "repository/index-1.json"]);
     assert!(signed.status.success(), "{signed:?}");
     assert!(world.open_at(NOW, None).is_ok());
+    let made = run(&["-G", "-W", "-s", "theirs.sec", "-p", "theirs.pub"]);
+    assert!(made.status.success(), "{made:?}");
+    let read = |name: &str| fs::read_to_string(world.folder.path().join(name)).expect("written");
+    let theirs = SigningKey::parse(&read("theirs.sec"), None).expect("a key without a checksum");
+    assert_eq!(*theirs.public(), TrustedKey::parse(&read("theirs.pub")).expect("a key"));
+    // A damaged one is noticed all the same.
+    let whole = read("theirs.sec");
+    let line = whole.lines().nth(1).expect("a line");
+    let damaged =
+        format!("{}{}{}", &line[..100], if &line[100..101] == "A" { "B" } else { "A" }, &line[101..]);
+    assert!(SigningKey::parse(&whole.replace(line, &damaged), None).is_err());
 }

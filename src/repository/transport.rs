@@ -4,6 +4,16 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use fs_err as fs;
+use medic_model::Sha256;
+
+/// What an index says of an archive's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// How many there are.
+    pub size: u64,
+    /// Their digest.
+    pub sha256: Sha256,
+}
 
 /// Gets the files of a repository. Nothing that it gives is trusted.
 pub trait Transport {
@@ -16,11 +26,12 @@ pub trait Transport {
     /// It is not there ([`io::ErrorKind::NotFound`]), is too large, or cannot be got.
     fn read(&self, name: &str, limit: u64) -> io::Result<Vec<u8>>;
 
-    /// Gets an archive as a file of this machine: where it is, or a copy in the folder `cache`.
+    /// Gets an archive as a file of this machine: where it is, or a copy in the folder `cache`. Whoever reads it checks its digest,
+    /// whether or not this did.
     ///
     /// # Errors
-    /// It is not there, or cannot be got.
-    fn fetch(&self, name: &str, cache: &Path) -> io::Result<PathBuf>;
+    /// It is not there, cannot be got, or is not what is expected.
+    fn fetch(&self, name: &str, expected: Expected, cache: &Path) -> io::Result<PathBuf>;
 }
 
 /// A repository in a folder.
@@ -57,7 +68,7 @@ impl Transport for Directory {
         Ok(bytes)
     }
 
-    fn fetch(&self, name: &str, _: &Path) -> io::Result<PathBuf> {
+    fn fetch(&self, name: &str, _: Expected, _: &Path) -> io::Result<PathBuf> {
         let path = self.path.join(name);
         fs::metadata(&path).map(|_| path)
     }

@@ -13,6 +13,7 @@ mod keeping_up;
 mod new_recipes;
 mod outputs;
 mod packages;
+mod publishing;
 mod reproducible;
 mod run;
 mod runners;

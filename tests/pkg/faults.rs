@@ -58,7 +58,6 @@ fn differs(one: &State, other: &State) -> Vec<String> {
 struct Point {
     call: String,
     number: usize,
-    #[expect(dead_code, reason = "it is shown when a test fails")]
     line: String,
 }
 
@@ -144,6 +143,7 @@ impl Scenario {
         ended.ok();
         let new = state(&whole);
         assert_ne!(old, new, "the command does something");
+        is_clean(&whole);
         let points = points(&trace, changing);
         for point in &points {
             let world = base.twin();
@@ -199,6 +199,16 @@ impl Scenario {
         );
         assert!(lost > 0 && kill > 20 && full > 5 && broken > 20 && unread > 20, "the faults were injected");
     }
+}
+
+/// `pkg verify` finds nothing but the script that the test has edited.
+fn is_clean(world: &World) {
+    let verified = world.pkg(["verify", "--json"]).json();
+    let packages = verified["packages"].as_array().expect("packages").iter();
+    let findings = packages.flat_map(|package| package["findings"].as_array().expect("findings"));
+    let damage = findings.filter(|finding| finding["damage"] == true);
+    let others: Vec<_> = damage.filter(|finding| finding["path"] != "/srv/scripts/web/env").collect();
+    assert!(others.is_empty(), "{others:?}");
 }
 
 /// After a fault: the next command brings the old or the new state, whole; and the command can be run again.
@@ -322,4 +332,108 @@ fn a_boot_with_a_new_image() {
         web("2").bundle(&world.root());
     };
     Scenario { prepare, command: |_| vec!["sync".into()] }.all("sync, new image");
+}
+
+/// A file system that does not keep the order of names may have the decision on the disk, and not the renames before it: all
+/// of them, or any one, are taken back after a kill right behind the decision.
+#[test]
+fn renames_that_a_power_cut_took_back_are_made_again() {
+    let base = World::in_memory();
+    edited(&base, "1");
+    let args = install(&base, &["2"]);
+    let whole = base.twin();
+    let traced = ["-e".to_owned(), format!("trace={CHANGING}")];
+    let trace = strace(&whole, &args, &traced).1;
+    let new = state(&whole);
+    let points = points(&trace, true);
+    let decision = points.iter().position(|point| point.line.contains(".commit\"")).expect("it decides");
+    // The next but one: the rename, its sync, then this.
+    let Point { call, number, .. } = &points[decision + 2];
+    let inject = ["-e".to_owned(), format!("inject={call}:signal=KILL:when={number}")];
+    let decided = base.twin();
+    strace(&decided, &args, &inject);
+    let journal = std::fs::read_dir(decided.path("srv/system/journal")).expect("a journal").flatten();
+    let journal =
+        journal.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|e| e == "commit"));
+    let text = std::fs::read(journal.expect("it is decided")).expect("read");
+    let journal: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+    let id = journal["id"].as_str().expect("an id");
+    let steps = journal["plan"]["before"].as_array().expect("steps");
+    let placed: Vec<(usize, &str)> = steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| step["do"] == "place")
+        .map(|(number, step)| (number, step["path"].as_str().expect("a path")))
+        .collect();
+    let take_back = |world: &World, (number, path): (usize, &str)| {
+        let (folder, _) = path.rsplit_once('/').expect("in a folder");
+        let passing = |end: &str| world.path(&format!("{folder}/.pkg-{id}-{number}.{end}"));
+        let (staged, backup) = (passing("new"), passing("old"));
+        std::fs::rename(world.path(path), &staged).expect("it was renamed");
+        if backup.symlink_metadata().is_ok() {
+            std::fs::rename(&backup, world.path(path)).expect("it was there");
+        }
+    };
+    let mut tried = 0;
+    for lost in placed.iter().map(std::slice::from_ref).chain([&placed[..]]) {
+        let world = decided.twin();
+        lost.iter().rev().for_each(|place| take_back(&world, *place));
+        world.pkg(["list"]).ok();
+        let differ = differs(&state(&world), &new);
+        assert!(differ.is_empty(), "{lost:?}: {differ:?}");
+        tried += 1;
+    }
+    println!("renames taken back: {tried} ways");
+    assert!(tried > 5);
+}
+
+/// What a power cut leaves of a journal that did not come to the disk whole: nothing else was done yet.
+#[test]
+fn the_beginning_of_a_journal_is_passed_over() {
+    let world = World::in_memory();
+    world.pkg(install(&world, &["1"])).ok();
+    let before = state(&world);
+    for text in ["", "{\"format\":1,\"id\":\"a-b\",\"at\":7,\"plan\":{", "\0\0\0\0\0\0\0"] {
+        world.write("srv/system/journal/a-b.prepare", text);
+        world.pkg(["list"]).ok();
+        assert!(differs(&state(&world), &before).is_empty(), "{text:?}");
+    }
+    // What was decided is never passed over.
+    world.write("srv/system/journal/a-b.commit", "{\"format\":1");
+    world.pkg(["remove", "web"]).failed(6, "a-b.commit");
+}
+
+/// An archive is read by a thread of its own: an error there is one of the command, too.
+#[test]
+fn an_archive_that_cannot_be_read_to_its_end() {
+    let base = World::in_memory();
+    edited(&base, "1");
+    let mut seed = 1_u32;
+    let mut letter = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from(b'!' + (seed >> 24) as u8 % 90)
+    };
+    let text: String = (0..12 << 20).map(|_| letter()).collect();
+    let archive = web("2").software("share/large", &text).archive(&base.archives());
+    let args = ["install".into(), archive.into_os_string()];
+    let old = state(&base);
+    let whole = base.twin();
+    let traced = ["-f".to_owned(), "-e".to_owned(), "trace=read".to_owned()];
+    let (ended, trace) = strace(&whole, &args, &traced);
+    ended.ok();
+    let mut reads: BTreeMap<&str, usize> = BTreeMap::new();
+    for line in trace.lines().filter(|line| line.contains("read(")) {
+        *reads.entry(line.split(' ').next().unwrap_or_default()).or_default() += 1;
+    }
+    let mut counts: Vec<usize> = reads.into_values().collect();
+    counts.sort_unstable();
+    let [.., fewer, most] = counts[..] else { panic!("two threads read: {counts:?}") };
+    assert!(most > fewer + 3, "the thread reads more than the program: {counts:?}");
+    for number in [fewer + 1, (fewer + most) / 2, most] {
+        let world = base.twin();
+        let inject = format!("inject=read:error=EIO:when={number}");
+        let (ended, _) = strace(&world, &args, &[&traced[..], &["-e".to_owned(), inject]].concat());
+        ended.failed(1, "Input/output error");
+        assert!(differs(&state(&world), &old).is_empty(), "read {number}");
+    }
 }

@@ -2,15 +2,22 @@
 
 #![expect(clippy::print_stdout, reason = "how many faults were tried is a result that people want to see")]
 
+mod afar;
 mod care;
 mod certificate;
 mod faults;
+mod gate;
 mod install;
 mod mounts;
+mod publishing;
+mod registry;
 mod remove;
 mod repository;
 mod services;
+mod supervised;
 mod support;
 mod sync;
 mod turns;
 mod verify;
+mod volumes;
+mod web;

@@ -74,7 +74,7 @@ fn a_read_only_volume_will_do_while_nothing_is_to_be_done() {
     std::fs::remove_dir_all(world.path("usr")).expect("the old image goes");
     web("2").bundle(&world.root());
     with_mounts(&world, &[&mount], &["sync".into()])
-        .failed(1, "The file system is read-only: mount /srv so that it can be written to");
+        .failed(1, "Fatal: /srv is not as this image has it (upgrade web 1 to 2), and nothing was done. The file system is read-only: mount");
     assert_eq!(world.everything(), before);
 }
 

@@ -181,6 +181,6 @@ fn a_repository_out_of_reach_does_not_stop_the_rest() {
     shop.world.pkg(["repo", "remove", "shop"]).ok();
     shop.world.pkg(["repo", "remove", "shop"]).failed(4, "no repository of that name");
     shop.world
-        .pkg(["repo", "add", "web", "https://example.org/"])
-        .failed(2, "not the absolute path of a folder");
+        .pkg(["repo", "add", "web", "ftp://example.org/"])
+        .failed(2, "neither the absolute path of a folder nor an address");
 }

@@ -21,6 +21,12 @@ pub struct Package {
 impl Package {
     /// A package with one program, `bin/<name>`, which says its version.
     pub fn new(name: &str, version: &str) -> Self {
+        let program = format!("#!/bin/sh\necho {name} {version}\n");
+        Self::bare(name, version).software(&format!("bin/{name}"), &program)
+    }
+
+    /// A package without anything.
+    pub fn bare(name: &str, version: &str) -> Self {
         let manifest = Manifest {
             format: FORMAT,
             name: name.parse().expect("name"),
@@ -30,13 +36,13 @@ impl Package {
             licence: "MIT".to_owned(),
             depends: Vec::new(),
             conflicts: Vec::new(),
+            data_compatible_from: None,
             users: Vec::new(),
             services: BTreeMap::new(),
             entries: Vec::new(),
             provenance: Provenance { action_key: Sha256::from_bytes([7; 32]), components: Vec::new() },
         };
-        let program = format!("#!/bin/sh\necho {name} {version}\n");
-        Self { manifest, tree: Tree::new() }.software(&format!("bin/{name}"), &program)
+        Self { manifest, tree: Tree::new() }
     }
 
     fn put(mut self, path: String, node: Node) -> Self {
@@ -81,6 +87,19 @@ impl Package {
     pub fn service(mut self, name: &str) -> Self {
         self.manifest.services.insert(name.parse().expect("name"), Default::default());
         self.script(&format!("run/{name}"), "#!/bin/sh\nexec sleep 1000\n")
+    }
+
+    /// A service with its definition, as `package.yaml` would have it, and the text of its script.
+    pub fn defined(mut self, name: &str, definition: serde_json::Value, script: &str) -> Self {
+        let definition = serde_json::from_value(definition).expect("a definition");
+        self.manifest.services.insert(name.parse().expect("name"), definition);
+        self.script(&format!("run/{name}"), &format!("#!/bin/sh\n{script}\n"))
+    }
+
+    /// The oldest version that can use its data.
+    pub fn data_from(mut self, version: &str) -> Self {
+        self.manifest.data_compatible_from = Some(version.parse().expect("version"));
+        self
     }
 
     pub fn arch(mut self, arch: Arch) -> Self {

@@ -153,3 +153,32 @@ impl Drop for Volume {
         call("docker", &["volume", "rm", "--force", &self.name]);
     }
 }
+
+/// A network of containers that know each other by name, removed on drop. Make it before the containers that are in it.
+#[derive(Debug)]
+pub struct Network {
+    /// Its name.
+    pub name: String,
+}
+
+impl Network {
+    /// An empty network.
+    #[track_caller]
+    pub fn new() -> Self {
+        let network = Self { name: unique("network") };
+        call("docker", &["network", "create", &network.name]).success();
+        network
+    }
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        call("docker", &["network", "rm", &self.name]);
+    }
+}

@@ -9,6 +9,7 @@ use medic_model::{Arch, ByteSize, ComponentName};
 use serde_json::json;
 
 use super::context::Context;
+use super::keys;
 use crate::arguments::BuildOptions;
 use crate::failure::Failure;
 
@@ -110,19 +111,7 @@ fn read(path: &Path) -> Result<String, Failure> {
 }
 
 fn key(arguments: &Key) -> Result<(), Failure> {
-    let key = cache::new_key()?;
-    let public = arguments.file.with_added_extension("pub");
-    // What is there already may be a key that others trust.
-    write(&public, &key.public, 0o644)?;
-    write(&arguments.file, &key.secret, 0o600)?;
-    let (secret, public) = (arguments.file.display(), public.display());
+    let (secret, public) = keys::make(&arguments.file, None)?;
+    let (secret, public) = (secret.display(), public.display());
     Ok(writeln!(std::io::stdout(), "{secret}: signs; keep it to yourself\n{public}: for users of the cache")?)
-}
-
-fn write(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let opened = std::fs::File::options().write(true).create_new(true).mode(mode).open(path);
-    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
-    let failed = |error| BuildError::CacheKey(format!("cannot write '{}': {error}", path.display()));
-    Ok(written.map_err(failed)?)
 }

@@ -3,9 +3,12 @@
 //! No tar is parsed: since an archive is a function of its manifest, the reader makes the header that must come next and compares.
 //! Only a header that differs is looked into, to say how. So there is nothing that an archive can make this
 //! program allocate, skip or misunderstand, and what is unpacked is exactly what the manifest says.
+//!
+//! Decompressing is a thread of its own (`flow`), so that it goes on while the sink writes.
 
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::Path;
+use std::thread;
 
 use fs_err as fs;
 use medic_model::Manifest;
@@ -17,8 +20,10 @@ use super::{MANIFEST_MODE, PackageError};
 use crate::digest::{DigestReader, Digested, Digester};
 use crate::header::{BLOCK, Member, MemberKind};
 use diagnosis::diagnose;
+use flow::Flow;
 
 mod diagnosis;
+mod flow;
 
 /// The most bytes a manifest may have.
 const MAX_MANIFEST: u64 = 64 << 20;
@@ -43,14 +48,15 @@ type Decoder<R> = zstd::Decoder<'static, BufReader<DigestReader<R>>>;
 
 /// A package archive whose manifest has been read and whose entries have not.
 pub struct PackageReader<R: Read> {
-    input: Input<R>,
+    input: Input<Decoder<R>>,
     manifest: Manifest,
     mtime: u64,
 }
 
-struct Input<R: Read> {
+/// The tar, decompressed here or by another thread.
+struct Input<T> {
     archive: String,
-    decoder: Decoder<R>,
+    decoder: T,
 }
 
 impl PackageReader<fs::File> {
@@ -67,7 +73,7 @@ impl PackageReader<fs::File> {
     }
 }
 
-impl<R: Read> PackageReader<R> {
+impl<R: Read + Send> PackageReader<R> {
     /// Reads the manifest of an archive that errors call `archive`.
     ///
     /// # Errors
@@ -96,22 +102,14 @@ impl<R: Read> PackageReader<R> {
     ///
     /// # Errors
     /// [`PackageError`]; what the sink has by then is not to be used.
-    pub fn unpack(mut self, sink: &mut dyn Sink) -> Result<(Manifest, Digested), PackageError> {
-        for (index, entry) in self.manifest.entries.iter().enumerate() {
-            self.input.header(&self.manifest, index, self.mtime)?;
-            let failed = |source| PackageError::Sink {
-                archive: self.input.archive.clone(),
-                member: entry.path().to_string(),
-                source,
-            };
-            match entry {
-                Entry::Directory { path, mode } => sink.directory(path, *mode).map_err(failed)?,
-                Entry::Link { path, target } => sink.link(path, target).map_err(failed)?,
-                Entry::File { .. } => self.input.file(entry, sink)?,
-            }
-        }
-        let digested = self.input.end(&self.manifest)?;
-        Ok((self.manifest, digested))
+    pub fn unpack(self, sink: &mut dyn Sink) -> Result<(Manifest, Digested), PackageError> {
+        let Self { input: Input { archive, decoder }, manifest, mtime } = self;
+        let digested = thread::scope(|scope| {
+            let mut input = Input { archive, decoder: Flow::new(scope, decoder) };
+            input.entries(&manifest, mtime, sink)?;
+            input.end(&manifest)
+        })?;
+        Ok((manifest, digested))
     }
 
     /// Reads and verifies everything, and keeps nothing.
@@ -145,7 +143,7 @@ fn member(entry: &Entry, mtime: u64) -> Member<'_> {
     Member { path: entry.path().as_str(), mtime, kind }
 }
 
-impl<R: Read> Input<R> {
+impl<R: Read> Input<Decoder<R>> {
     fn new(archive: String, reader: R) -> Result<Self, PackageError> {
         let failed = |source| PackageError::Compression {
             archive: archive.clone(),
@@ -191,6 +189,25 @@ impl<R: Read> Input<R> {
             return Err(self.not_canonical(FILE_NAME, "its padding is not zeros"));
         }
         Ok((text, mtime))
+    }
+}
+
+impl<T: Read> Input<T> {
+    fn entries(&mut self, manifest: &Manifest, mtime: u64, sink: &mut dyn Sink) -> Result<(), PackageError> {
+        for (index, entry) in manifest.entries.iter().enumerate() {
+            self.header(manifest, index, mtime)?;
+            let failed = |source| PackageError::Sink {
+                archive: self.archive.clone(),
+                member: entry.path().to_string(),
+                source,
+            };
+            match entry {
+                Entry::Directory { path, mode } => sink.directory(path, *mode).map_err(failed)?,
+                Entry::Link { path, target } => sink.link(path, target).map_err(failed)?,
+                Entry::File { .. } => self.file(entry, sink)?,
+            }
+        }
+        Ok(())
     }
 
     /// Reads the header of the entry at `index`, which must be the one that the entry makes.
@@ -242,25 +259,6 @@ impl<R: Read> Input<R> {
         }
     }
 
-    /// The two blocks of zeros, the end of the frame, the end of the file.
-    fn end(mut self, manifest: &Manifest) -> Result<Digested, PackageError> {
-        let first = self.block("the end")?;
-        if first != [0; BLOCK] {
-            return Err(diagnose(&self.archive, &first, manifest, manifest.entries.len(), 0));
-        }
-        if self.block("the end")? != [0; BLOCK] {
-            return Err(PackageError::Trailing { archive: self.archive });
-        }
-        let more = self.decoder.read(&mut [0]).map_err(|source| self.failed("the end", source))?;
-        let mut rest = self.decoder.finish();
-        let after =
-            rest.fill_buf().map_err(|source| PackageError::Read { archive: self.archive.clone(), source })?;
-        if more != 0 || !after.is_empty() {
-            return Err(PackageError::Trailing { archive: self.archive });
-        }
-        Ok(rest.into_inner().finish())
-    }
-
     fn block(&mut self, member: &str) -> Result<[u8; BLOCK], PackageError> {
         let mut block = [0; BLOCK];
         self.decoder.read_exact(&mut block).map_err(|source| self.failed(member, source))?;
@@ -284,9 +282,34 @@ impl<R: Read> Input<R> {
     }
 }
 
+impl<R: Read + Send> Input<Flow<'_, Decoder<R>>> {
+    /// The two blocks of zeros, the end of the frame, the end of the file.
+    fn end(mut self, manifest: &Manifest) -> Result<Digested, PackageError> {
+        let first = self.block("the end")?;
+        if first != [0; BLOCK] {
+            return Err(diagnose(&self.archive, &first, manifest, manifest.entries.len(), 0));
+        }
+        if self.block("the end")? != [0; BLOCK] {
+            return Err(PackageError::Trailing { archive: self.archive });
+        }
+        let more = self.decoder.read(&mut [0]).map_err(|source| self.failed("the end", source))?;
+        let archive = self.archive;
+        if more != 0 {
+            return Err(PackageError::Trailing { archive });
+        }
+        let read = |source| PackageError::Read { archive: archive.clone(), source };
+        let mut rest = self.decoder.finish().map_err(read)?.finish();
+        let after = rest.fill_buf().map_err(read)?;
+        if !after.is_empty() {
+            return Err(PackageError::Trailing { archive });
+        }
+        Ok(rest.into_inner().finish())
+    }
+}
+
 /// The content of one file, verified as it is read.
-struct Content<'a, R: Read> {
-    decoder: &'a mut Decoder<R>,
+struct Content<'a, T> {
+    decoder: &'a mut T,
     left: u64,
     digester: Digester,
     wanted: &'a medic_model::Sha256,
@@ -300,7 +323,7 @@ enum State {
     Failed(io::Error),
 }
 
-impl<R: Read> Content<'_, R> {
+impl<T> Content<'_, T> {
     fn finish(&mut self) -> io::Result<usize> {
         if matches!(self.state, State::Reading) {
             let found = std::mem::take(&mut self.digester).finish().sha256;
@@ -319,7 +342,7 @@ impl<R: Read> Content<'_, R> {
     }
 }
 
-impl<R: Read> Read for Content<'_, R> {
+impl<T: Read> Read for Content<'_, T> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.left == 0 {
             return self.finish();

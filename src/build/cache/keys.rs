@@ -5,25 +5,7 @@ use medic_repository::publish::{PublishError, SigningKey};
 
 use crate::error::BuildError;
 
-/// A new key, as two files.
-#[derive(Clone, PartialEq, Eq)]
-pub struct KeyPair {
-    /// What signs, not encrypted: for the one who fills a cache.
-    pub secret: String,
-    /// What is trusted: for everybody who uses it.
-    pub public: String,
-}
-
-/// Makes a key.
-///
-/// # Errors
-/// There is no randomness.
-pub fn new_key() -> Result<KeyPair, BuildError> {
-    let key = SigningKey::generate().map_err(of_signing)?;
-    Ok(KeyPair { secret: key.secret_file().map_err(of_signing)?, public: key.public().file() })
-}
-
-/// The key in a file that minisign or [`new_key`] wrote without a password.
+/// The key in a file that minisign or `cache key` wrote without a password.
 ///
 /// # Errors
 /// It is none, or has a password.
@@ -53,15 +35,17 @@ mod tests {
 
     #[test]
     fn keys_are_read_as_they_are_written() {
-        let (one, two) = (new_key().expect("made"), new_key().expect("made"));
-        let secret = signing_key(&one.secret).expect("a key");
-        let trusted = trusted_keys(&format!("{}\n{}", one.public, two.public)).expect("two keys");
+        let new = || SigningKey::generate().expect("made");
+        let (one, two) = (new(), new());
+        let secret = signing_key(&one.secret_file().expect("text")).expect("a key");
+        let public = one.public().file();
+        let trusted = trusted_keys(&format!("{public}\n{}", two.public().file())).expect("two keys");
         assert_eq!(trusted.len(), 2);
         assert_eq!(trusted[0], *secret.public());
         assert_eq!(trusted_keys("\n").expect("none"), []);
         let error = trusted_keys("hello").expect_err("no key").to_string();
         assert!(error.contains("the cache's key cannot be used"), "{error}");
-        let error = signing_key(&one.public).map(drop).expect_err("not a secret one").to_string();
+        let error = signing_key(&public).map(drop).expect_err("not a secret one").to_string();
         assert!(error.contains("cargo xtask cache key"), "{error}");
     }
 }

@@ -26,7 +26,7 @@ use std::time::Duration;
 use medic_model::Sha256;
 use medic_repository::TrustedKey;
 
-pub use keys::{KeyPair, new_key, signing_key, trusted_keys};
+pub use keys::{signing_key, trusted_keys};
 pub use medic_repository::publish::SigningKey;
 pub use record::{CacheRecord, FORMAT, ObjectRecord};
 pub use write::write;

@@ -126,6 +126,23 @@ fn what_is_excluded_is_not_there() {
 }
 
 #[test]
+fn who_can_use_its_data_is_in_its_archive() {
+    let (_folder, built) = packed(&format!("{PACKAGE}data_compatible_from: 1~beta\n"), |_| {});
+    let built = built.expect("packed");
+    let reader = PackageReader::open(&built[0].archive, Limits::default()).expect("a package");
+    let from = reader.manifest().data_compatible_from.as_ref().map(ToString::to_string);
+    assert_eq!(from.as_deref(), Some("1~beta"));
+    let fault = fault(&format!("{PACKAGE}data_compatible_from: '1.1'\n"), |_| {});
+    assert!(
+        fault.contains("'data_compatible_from' is 1.1, which is newer than the package's own version 1"),
+        "{fault}"
+    );
+    let text = format!("{PACKAGE}data_compatible_from: {{since: 1}}\n");
+    let error = PackageDefinition::from_yaml("package.yaml", &text).expect_err("refused").to_string();
+    assert!(error.starts_with("package.yaml:5:") && error.contains("a version"), "{error}");
+}
+
+#[test]
 fn services_and_scripts_go_together() {
     let none =
         fault(PACKAGE, |folder| fs_err::remove_dir_all(folder.join("package/scripts")).expect("removed"));

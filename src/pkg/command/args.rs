@@ -34,12 +34,14 @@ Exit codes:
   2   wrong usage
   3   verify: something differs from its receipt
   4   no such package, version or file
-  5   refused: needs, conflicts, an older version, another machine
+  5   refused: needs, conflicts, an older version, data that it cannot use, another machine
   6   an archive, index, receipt or bundle is damaged or not to be trusted
   7   not enough space
   8   a package's script failed
   9   a transaction is neither finished nor undone: the next command goes on with it
-  10  another pkg is at work (only with --no-wait)";
+  10  another pkg is at work (only with --no-wait)
+  11  a service did not become ready: the change was rolled back
+  12  a service did not become ready, and the change stands (--no-auto-rollback, or no way back)";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -93,8 +95,9 @@ pub enum Command {
 /// `pkg install`
 #[derive(Debug, Args)]
 pub struct Install {
-    /// Package archives, or packages of a repository: nginx, nginx=1.30.6, 'nginx>=1.30'.
-    #[arg(required = true, value_name = "FILE|NAME")]
+    /// Package archives, their addresses (https://…, perhaps with #sha256=… behind), or packages of a repository: nginx,
+    /// nginx=1.30.6, 'nginx>=1.30'.
+    #[arg(required = true, value_name = "FILE|URL|NAME")]
     pub packages: Vec<String>,
     /// Put an older version in the place of a newer one.
     #[arg(long)]
@@ -143,7 +146,7 @@ pub enum Repo {
     Add {
         /// What it is called here.
         name: PackageName,
-        /// The absolute path of its folder.
+        /// The absolute path of its folder, or its address: https://…, http://…, or in a registry oci://HOST/NAME.
         location: String,
     },
     /// Remove a repository; what was installed from it stays.
@@ -184,6 +187,15 @@ pub struct Change {
     /// How many seconds a package's script may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub script_timeout: u64,
+    /// How many seconds each service has to become ready again.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub ready_timeout: u64,
+    /// Let the new version stand when a service does not become ready.
+    #[arg(long)]
+    pub no_auto_rollback: bool,
+    /// Let a version be current that cannot use the data of the one before: a backup that it can use has been restored.
+    #[arg(long)]
+    pub data_restored: bool,
 }
 
 /// `pkg remove`

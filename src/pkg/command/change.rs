@@ -3,42 +3,68 @@
 use std::time::Duration;
 
 use medic_model::{PackageName, Version};
+use medic_repository::Network;
 use serde_json::json;
 
 use super::args::{self, Command, Pkg};
-use super::{Failure, Voice, World, json};
+use super::{Failure, Voice, World, json, unready};
 use crate::error::Error;
 use crate::operation::{self, Operand, Permissions};
 use crate::plan::{Plan, Step};
+use crate::reporter::{Event, Reporter};
 use crate::repositories::{self, Opened};
 use crate::root::Root;
-use crate::services::Supervisor;
+use crate::services::{Renewal, Supervisor};
 use crate::transaction::{Context, Materials, Session, Wait, carry_out};
-use crate::{installed, repair, verify};
+use crate::{installed, paths, repair, verify};
 
 type Planned = Result<(Plan, Materials), Error>;
+type Planner<'a> = Box<dyn FnOnce(&Root, Option<&Session>, &Voice<'_>) -> Planned + 'a>;
 
 pub(super) fn install(pkg: &Pkg, args: &args::Install, world: &mut World<'_>) -> Result<u8, Failure> {
     let operands = args.packages.iter().map(|text| Operand::parse(text)).collect::<Result<Vec<_>, _>>()?;
-    let permissions = Permissions { downgrade: args.downgrade, reinstall: args.reinstall };
-    let now = world.now;
+    let permissions = Permissions {
+        downgrade: args.downgrade,
+        reinstall: args.reinstall,
+        data_restored: args.change.data_restored,
+    };
+    let (now, network) = (world.now, world.network.clone());
     change(pkg, &args.change, world, |root, session, voice| {
-        let repositories = opened(root, session, now, voice)?;
+        let operands = operands.into_iter().map(|operand| fetched(root, operand, &network));
+        let operands = operands.collect::<Result<Vec<_>, _>>()?;
+        let repositories = opened(root, session, now, &network, voice)?;
         operation::install(root, &operands, &repositories, permissions, now)
     })
 }
 
 pub(super) fn upgrade(pkg: &Pkg, args: &args::Upgrade, world: &mut World<'_>) -> Result<u8, Failure> {
-    let now = world.now;
+    let (now, network) = (world.now, world.network.clone());
     change(pkg, &args.change, world, |root, session, voice| {
-        let repositories = opened(root, session, now, voice)?;
+        let repositories = opened(root, session, now, &network, voice)?;
         operation::upgrade(root, &args.packages, &repositories, now)
     })
 }
 
+/// What stands behind an address is got first: it is a file then.
+fn fetched(root: &Root, operand: Operand, network: &Network) -> Result<Operand, Error> {
+    match operand {
+        Operand::Address { address, sha256 } => {
+            let path = operation::download(root, &address, sha256, network)?;
+            Ok(Operand::File { path, location: Some(address) })
+        }
+        other => Ok(other),
+    }
+}
+
 /// The repositories; what is seen of them is remembered, unless nothing may be written.
-fn opened(root: &Root, session: Option<&Session>, now: u64, voice: &Voice<'_>) -> Result<Vec<Opened>, Error> {
-    let opened = repositories::open_all(root, now, voice)?;
+fn opened(
+    root: &Root,
+    session: Option<&Session>,
+    now: u64,
+    network: &Network,
+    voice: &Voice<'_>,
+) -> Result<Vec<Opened>, Error> {
+    let opened = repositories::open_all(root, now, network, voice)?;
     if let Some(session) = session {
         repositories::remember(session, &opened)?;
     }
@@ -57,15 +83,15 @@ pub(super) fn collect(pkg: &Pkg, args: &args::Change, world: &mut World<'_>) -> 
 }
 
 pub(super) fn repair(pkg: &Pkg, args: &args::Verify, world: &mut World<'_>) -> Result<u8, Failure> {
-    let (now, threads) = (world.now, world.threads);
+    let (now, threads, network) = (world.now, world.threads, world.network.clone());
     change(pkg, &args.change, world, |root, session, voice| {
-        let repositories = opened(root, session, now, voice)?;
+        let repositories = opened(root, session, now, &network, voice)?;
         let names = if args.packages.is_empty() { installed::names(root)? } else { args.packages.clone() };
         let (mut plan, mut materials) = (Plan::default(), Materials::default());
         for name in names {
             let receipt = installed::required(root, &name)?;
             let report = verify::verify(root.path(), &receipt, threads())?;
-            let (part, parts) = repair::repair(root, &receipt, &report.findings, &repositories)?;
+            let (part, parts) = repair::repair(root, &receipt, &report.findings, &repositories, &network)?;
             plan.append(part);
             materials.archives.extend(parts.archives);
             materials.receipts.extend(parts.receipts);
@@ -87,7 +113,7 @@ pub(super) fn switch(
             Some(version) => version.clone(),
             None => operation::rollback_target(root, package)?,
         };
-        operation::switch(root, package, &version, now)
+        operation::switch(root, package, &version, args.data_restored, now)
     })
 }
 
@@ -97,7 +123,15 @@ pub(super) fn sync(pkg: &Pkg, args: &args::Change, world: &mut World<'_>) -> Res
         return nothing(pkg, world);
     }
     let now = world.now;
-    change(pkg, args, world, |root, _, voice| crate::sync::plan(root, now, voice))
+    let result =
+        change(pkg, args, world, |root, _, voice| crate::sync::plan(root, now, args.data_restored, voice));
+    match result {
+        Err(Failure::Error(Error::File(error))) if error.is_read_only() => {
+            let (plan, _) = crate::sync::plan(&Root::open(&pkg.root)?, now, args.data_restored, &())?;
+            Err(Error::ReadOnly { what: plan.summary() }.into())
+        }
+        result => result,
+    }
 }
 
 fn nothing(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
@@ -114,11 +148,21 @@ pub(super) fn wait(pkg: &Pkg) -> Wait {
     if pkg.no_wait { Wait::No } else { Wait::Yes }
 }
 
-fn change(
+fn change<'a>(
     pkg: &Pkg,
     args: &args::Change,
     world: &mut World<'_>,
-    plan: impl FnOnce(&Root, Option<&Session>, &Voice<'_>) -> Planned,
+    plan: impl FnOnce(&Root, Option<&Session>, &Voice<'_>) -> Planned + 'a,
+) -> Result<u8, Failure> {
+    // The program has the rest once, and not once for each command.
+    change_by(pkg, args, world, Box::new(plan))
+}
+
+fn change_by(
+    pkg: &Pkg,
+    args: &args::Change,
+    world: &mut World<'_>,
+    plan: Planner<'_>,
 ) -> Result<u8, Failure> {
     let voice = Voice::new(world.err);
     if args.dry_run {
@@ -132,8 +176,8 @@ fn change(
         Command::Sync(_) => None,
         _ => Supervisor::find(session.root()),
     };
-    if let Some(supervisor) = supervisor.as_ref().filter(|_| session.has_recovered()) {
-        supervisor.read_anew(&voice);
+    if let (Some(supervisor), Some(finished)) = (&supervisor, session.recovered()) {
+        supervisor.recover(finished, &voice);
     }
     let (plan, materials) = plan(session.root(), Some(&session), &voice)?;
     if plan.is_empty() {
@@ -151,23 +195,48 @@ fn change(
         id: &id,
         script_limit: Duration::from_secs(args.script_timeout),
     };
+    let mut renewal = None;
     if let Some(supervisor) = &supervisor {
+        let limit = Duration::from_secs(args.ready_timeout);
+        renewal = Some((supervisor, Renewal::prepare(supervisor, limit, &voice)?));
         supervisor.stop(&plan, &voice);
     }
-    let done = carry_out(context, &plan, materials);
-    if let Some(supervisor) = &supervisor {
-        match &done {
-            Ok(()) => supervisor.tell(&plan.changes, &voice),
-            Err(_) => supervisor.start_again(&plan, &voice),
+    if let Err(error) = carry_out(context, &plan, materials) {
+        if let Some(supervisor) = &supervisor {
+            supervisor.start_again(&plan, &voice);
         }
+        return Err(error.into());
     }
-    done?;
+    // Whatever was got from afar is installed. A failure keeps it for the next try.
+    forget_downloads(session.root(), &voice);
+    if let Some((supervisor, mut renewal)) = renewal
+        && let Some(unready) = renewal.forward(&plan)
+    {
+        let error = unready::answer(args, context, supervisor, &renewal, &plan, unready);
+        if pkg.json {
+            let mut value = changes(&plan);
+            unready::shape(&error, &mut value);
+            json(world.out, &value)?;
+        }
+        return Err(error.into());
+    }
     if pkg.json {
         json(world.out, &changes(&plan))?;
     } else {
         voice.success(&done_words(&plan));
     }
     Ok(0)
+}
+
+fn forget_downloads(root: &Root, voice: &Voice<'_>) {
+    let path = root.path_of(&paths::cache());
+    match fs_err::remove_dir_all(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            let text = format!("what was downloaded cannot be removed: {error}");
+            voice.event(&Event::Warning { text: &text });
+        }
+        _ => {}
+    }
 }
 
 /// Removing is asked about when somebody is there to answer.

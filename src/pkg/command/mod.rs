@@ -6,6 +6,7 @@ mod change;
 mod legacy;
 mod query;
 mod sources;
+mod unready;
 mod voice;
 
 use std::ffi::{OsStr, OsString};
@@ -13,6 +14,7 @@ use std::io::Write;
 use std::path::Path;
 
 use clap::Parser as _;
+use medic_repository::Network;
 
 use crate::error::Error;
 use args::{Command, Pkg};
@@ -28,6 +30,8 @@ pub struct World<'a> {
     pub ask: Option<&'a mut dyn FnMut(&str) -> bool>,
     /// Seconds since 1970.
     pub now: u64,
+    /// How web servers are reached.
+    pub network: Network,
     /// This process.
     pub pid: u32,
     /// Tells how many threads may work at once; asked only when there is work for several.

@@ -29,7 +29,7 @@ pub(super) fn open(pkg: &Pkg, world: &mut World<'_>) -> Result<Root, Failure> {
         match Session::begin(&pkg.root, &format!("PID {}", world.pid), Wait::No, &voice) {
             Ok(session) => {
                 if let Some(supervisor) = Supervisor::find(session.root()) {
-                    supervisor.read_anew(&voice);
+                    supervisor.recover(session.recovered().unwrap_or_default(), &voice);
                 }
             }
             Err(Error::Busy { .. }) => {}

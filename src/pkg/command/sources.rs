@@ -28,7 +28,7 @@ pub(super) fn repo(pkg: &Pkg, repo: &Repo, world: &mut World<'_>) -> Result<u8, 
         Repo::Add { name, location } => {
             let session = session(pkg, world)?;
             let configured = Configured { name: name.clone(), location: location.clone() };
-            let opened = repositories::add(&session, &configured, world.now)?;
+            let opened = repositories::add(&session, &configured, world.now, &world.network)?;
             tell(pkg, std::slice::from_ref(&opened), world)
         }
         Repo::Remove { name } => {
@@ -54,7 +54,7 @@ pub(super) fn repo(pkg: &Pkg, repo: &Repo, world: &mut World<'_>) -> Result<u8, 
 
 pub(super) fn update(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
     let session = session(pkg, world)?;
-    let opened = repositories::open_all(session.root(), world.now, &Voice::new(world.err))?;
+    let opened = repositories::open_all(session.root(), world.now, &world.network, &Voice::new(world.err))?;
     repositories::remember(&session, &opened)?;
     tell(pkg, &opened, world)
 }
@@ -145,7 +145,7 @@ fn highest(opened: &[Opened]) -> Vec<(&Opened, &Listed)> {
 
 pub(super) fn available(pkg: &Pkg, word: &str, world: &mut World<'_>) -> Result<u8, Failure> {
     let root = open(pkg, world)?;
-    let opened = repositories::open_all(&root, world.now, &Voice::new(world.err))?;
+    let opened = repositories::open_all(&root, world.now, &world.network, &Voice::new(world.err))?;
     let found: Vec<_> = highest(&opened).into_iter().filter(|(_, listed)| matches(listed, word)).collect();
     if pkg.json {
         let list: Vec<_> = found
@@ -168,7 +168,7 @@ pub(super) fn available(pkg: &Pkg, word: &str, world: &mut World<'_>) -> Result<
 
 pub(super) fn outdated(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
     let root = open(pkg, world)?;
-    let opened = repositories::open_all(&root, world.now, &Voice::new(world.err))?;
+    let opened = repositories::open_all(&root, world.now, &world.network, &Voice::new(world.err))?;
     let installed = installed::briefs(&root)?;
     let newer = |brief: &installed::Brief| {
         let listed = highest(&opened).into_iter().map(|(_, l)| l).find(|l| l.name == brief.name)?;

@@ -53,6 +53,9 @@ impl Reporter for Voice<'_> {
             Event::Services { package, action } => {
                 self.line("Info", &format!("Services of '{package}' are being {action}"));
             }
+            Event::Restarted { service } => {
+                self.line("Info", &format!("Service '{service}' is being restarted"));
+            }
             Event::Notice { path, text } => self.line("Info", &format!("/{path} {text}")),
             Event::Warning { text } => self.line("Warning", text),
         }

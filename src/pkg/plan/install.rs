@@ -150,7 +150,7 @@ impl Maker<'_> {
         let scripts = layout::scripts(self.name());
         match path.below(&scripts) {
             Some(below) => Ok(paths::old_scripts(self.name()).join(&below)?),
-            None => Ok(format!("{path}.old").parse()?),
+            None => free(self.look, path),
         }
     }
 
@@ -411,6 +411,17 @@ impl Maker<'_> {
             services,
         });
     }
+}
+
+/// A name beside a path that is free: what is kept there from an earlier time, or is somebody else's, stays.
+pub(crate) fn free(look: &dyn Look, path: &RelPath) -> Result<RelPath, Error> {
+    let mut kept: RelPath = format!("{path}.old").parse()?;
+    let mut number = 2;
+    while look.look(&kept)? != Observed::Absent {
+        kept = format!("{path}.old-{number}").parse()?;
+        number += 1;
+    }
+    Ok(kept)
 }
 
 fn size(entry: &Entry) -> u64 {

@@ -11,6 +11,7 @@ mod remove;
 mod settings;
 mod step;
 
+pub(crate) use install::free;
 pub use install::{Candidate, From, install};
 pub use look::{Look, Observed};
 pub(crate) use remove::kept_version;

@@ -47,7 +47,8 @@ pub fn remove(look: &dyn Look, removal: Removal<'_>) -> Result<Plan, Error> {
     if removal.purge {
         plan.notices.clear();
         let marks = paths::path(format!("{}/{name}", layout::SUPERVISOR_MARKS));
-        plan.after.extend([layout::settings(name), layout::storage(name), marks].map(all));
+        plan.after
+            .extend([layout::settings(name), layout::storage(name), marks, crate::data::mark(name)].map(all));
     }
     let folders = areas(name).into_iter().chain([layout::software(name), paths::versions(name)]);
     plan.after.extend(folders.map(|path| Step::Remove { path, gone: Gone::Folder }));

@@ -4,7 +4,6 @@ use medic_model::manifest::Entry;
 use medic_model::{Receipt, RelPath};
 use medic_sys::files::{FileError, Folder, Kind};
 
-use super::Context;
 use super::touched::Touched;
 use crate::error::Error;
 use crate::paths;
@@ -13,12 +12,12 @@ use crate::reporter::{Event, Reporter};
 use crate::root::{Place, Root};
 
 /// Renames into place what is to be there before the decision.
-pub(super) fn before(context: Context<'_>, plan: &Plan, touched: &mut Touched) -> Result<(), Error> {
+pub(super) fn before(root: &Root, id: &str, plan: &Plan, touched: &mut Touched) -> Result<(), Error> {
     for (number, step) in plan.before.iter().enumerate() {
         if let Step::Place { path, over, .. } = step {
-            let place = context.root.place(path)?;
+            let place = root.place(path)?;
             touched.note(&place.folder)?;
-            let (staged, backup) = (paths::staged(context.id, number), paths::backup(context.id, number));
+            let (staged, backup) = (paths::staged(id, number), paths::backup(id, number));
             if *over != Over::Nothing {
                 save(&place.folder, &place.name, &staged, &backup)?;
             }
@@ -26,6 +25,36 @@ pub(super) fn before(context: Context<'_>, plan: &Plan, touched: &mut Touched) -
         }
     }
     Ok(())
+}
+
+/// What [`before`] did, once more where a power cut took it back after the decision was on the disk: the staged name is
+/// there again. A file system that keeps the order of names never does that.
+fn before_again(root: &Root, id: &str, plan: &Plan, touched: &mut Touched) -> Result<(), Error> {
+    for (number, step) in plan.before.iter().enumerate() {
+        let Step::Place { path, over, .. } = step else { continue };
+        let Some(place) = root.place_if_there(path)? else { continue };
+        let staged = paths::staged(id, number);
+        if place.folder.node(&staged)?.is_some() {
+            touched.note(&place.folder)?;
+            if *over != Over::Nothing {
+                save(&place.folder, &place.name, &staged, &paths::backup(id, number))?;
+            }
+            put(&place, &staged, false)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a recovery does of a transaction that was decided. Can be repeated.
+pub(super) fn finish(
+    root: &Root,
+    reporter: &dyn Reporter,
+    id: &str,
+    plan: &Plan,
+    touched: &mut Touched,
+) -> Result<(), Error> {
+    before_again(root, id, plan, touched)?;
+    after(root, reporter, id, plan, touched)
 }
 
 fn put(place: &Place, staged: &str, free: bool) -> Result<(), FileError> {

@@ -14,6 +14,9 @@ const FORMAT: u32 = 1;
 /// The most bytes that a journal may have.
 const LIMIT: u64 = 64 << 20;
 
+/// The last byte of a journal that came to the disk whole. A power cut leaves the beginning, or zeros.
+const END: u8 = b'\n';
+
 const PREPARE: &str = "prepare";
 const COMMIT: &str = "commit";
 const PARTIAL: &str = "partial";
@@ -45,16 +48,18 @@ fn folder(root: &Root) -> Result<Folder, Error> {
 }
 
 impl Journal {
-    /// Writes the plan down, durably.
+    /// Writes the plan down, durably. Nothing else is done before, so what a power cut leaves of it is passed over.
     pub(super) fn begin(root: &Root, id: &str, at: u64, plan: &Plan) -> Result<Self, Error> {
         let journal = Self { format: FORMAT, id: id.to_owned(), at, plan: plan.clone() };
         let folder = folder(root)?;
         let (partial, name) = (journal.name(PARTIAL), journal.name(PREPARE));
-        let text = serde_json::to_vec(&journal).map_err(|error| DocumentError::whole(&name, error))?;
+        let mut text = serde_json::to_vec(&journal).map_err(|error| DocumentError::whole(&name, error))?;
+        text.push(END);
+        // One sync for the content and the name.
         let begun = folder
-            .write_new_durable(&partial, &text, 0o600)
+            .write_new(&partial, &text, 0o600)
             .and_then(|()| folder.rename(&partial, &name))
-            .and_then(|()| folder.sync());
+            .and_then(|()| folder.sync_filesystem());
         if let Err(error) = begun {
             for name in [&partial, &name] {
                 folder.remove_file_if_there(name)?;
@@ -104,7 +109,12 @@ impl Journal {
             match stage(&name) {
                 Some(stage) => {
                     let text = root.read(&path, LIMIT)?.unwrap_or_default();
-                    left.push((stage, Self::read(&root.path_of(&path).display().to_string(), &text)?));
+                    match Self::read(&root.path_of(&path).display().to_string(), &text) {
+                        Err(_) if stage == Stage::Prepared && text.last() != Some(&END) => {
+                            folder(root)?.remove_file_if_there(&name)?;
+                        }
+                        journal => left.push((stage, journal?)),
+                    }
                 }
                 None if name.ends_with(PARTIAL) => {
                     folder(root)?.remove_file_if_there(&name)?;

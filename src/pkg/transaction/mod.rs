@@ -5,13 +5,14 @@
 //! stage                    new content beside its place, under passing names
 //! sync                     it is durable
 //! before                   renamed into place; what was there is kept under a passing name
-//! scripts                  the packages' own
-//! sync
-//! journal <id>.commit      one rename: the decision
+//! scripts                  the packages' own; with a sync, if there are any
+//! journal <id>.commit      one rename: the decision, durable
 //! after                    `current`, receipts, removals; passing names go
 //! sync
 //! journal gone
 //! ```
+//!
+//! So the disk is waited for four times, whatever is installed. While a large archive is unpacked, the disk is already at work.
 //!
 //! What ends before the decision is undone, what ends after it is finished: at once on an error, by the next command or
 //! boot after a kill. Undoing needs no space: it only renames and removes.
@@ -26,6 +27,7 @@ mod sink;
 mod stage;
 mod touched;
 mod undo;
+mod writeback;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -35,6 +37,7 @@ use medic_archive::PackageReader;
 use medic_model::{PackageName, Receipt, Sha256};
 
 use crate::error::Error;
+use crate::paths;
 use crate::plan::Plan;
 use crate::reporter::{Event, Reporter};
 use crate::root::Root;
@@ -108,11 +111,14 @@ fn until_decision(
     let mut touched = Touched::default();
     stage::stage(context, plan, materials, &mut touched)?;
     touched.sync()?;
-    apply::before(context, plan, &mut touched)?;
+    apply::before(context.root, context.id, plan, &mut touched)?;
     for script in &plan.scripts {
         scripts::run(context, script)?;
     }
-    touched.sync()?;
+    // The renames need not be on the disk before the decision: recovery makes them again. What scripts did must be.
+    if !plan.scripts.is_empty() {
+        touched.sync()?;
+    }
     journal.decide(context.root)
 }
 
@@ -126,14 +132,20 @@ fn take_back(context: Context<'_>, plan: &Plan, journal: Journal, source: Error)
 fn finish(context: Context<'_>, plan: &Plan, journal: &Journal) -> Result<(), Error> {
     let mut touched = Touched::default();
     apply::after(context.root, context.reporter, context.id, plan, &mut touched)?;
+    remember(context.root, context.reporter, journal, &mut touched)?;
     touched.sync()?;
-    remember(context.root, context.reporter, journal);
     journal.end(context.root)
 }
 
 /// The history is for people: that it cannot be written is told, and stops nothing.
-fn remember(root: &Root, reporter: &dyn Reporter, journal: &Journal) {
+fn remember(
+    root: &Root,
+    reporter: &dyn Reporter,
+    journal: &Journal,
+    touched: &mut Touched,
+) -> Result<(), Error> {
     if let Err(error) = crate::history::add(root, &journal.id, journal.at, &journal.plan) {
         reporter.event(&Event::Warning { text: &format!("the history cannot be written: {error}") });
     }
+    Ok(touched.note(&root.folder(&paths::system())?)?)
 }

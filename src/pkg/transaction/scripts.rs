@@ -23,7 +23,7 @@ pub(super) fn run(context: Context<'_>, script: &Script) -> Result<(), Error> {
     context.reporter.event(&Event::Script { package, script: name });
     let mut lines = Vec::new();
     let mut command = command(context, script, &path);
-    let ended = child::run(&mut command, context.script_limit, |line| {
+    let ended = child::run(&mut command, context.script_limit, &mut |line| {
         context.reporter.event(&Event::ScriptLine { package, line: &line });
         if lines.len() == LAST_LINES {
             lines.remove(0);

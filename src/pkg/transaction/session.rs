@@ -7,6 +7,7 @@ use medic_sys::files::Lock;
 use super::recover;
 use crate::error::Error;
 use crate::paths;
+use crate::plan::Change;
 use crate::reporter::{Event, Reporter};
 use crate::root::Root;
 
@@ -14,7 +15,7 @@ use crate::root::Root;
 #[derive(Debug)]
 pub struct Session {
     root: Root,
-    recovered: bool,
+    recovered: Option<Vec<Change>>,
     _lock: Lock,
 }
 
@@ -64,8 +65,9 @@ impl Session {
         &self.root
     }
 
-    /// Whether something was recovered at the beginning.
-    pub fn has_recovered(&self) -> bool {
-        self.recovered
+    /// What was finished at the beginning, because an earlier `pkg` was cut off after its decision; none when nothing was recovered
+    /// at all.
+    pub fn recovered(&self) -> Option<&[Change]> {
+        self.recovered.as_deref()
     }
 }

@@ -6,6 +6,7 @@ use medic_archive::Sink;
 use medic_model::{Manifest, PackageName, RelPath, layout};
 use medic_sys::files::{FileError, Folder};
 
+use super::writeback::Writeback;
 use crate::error::Error;
 use crate::reporter::{Event, Reporter};
 
@@ -22,6 +23,7 @@ pub(super) struct Unpacker<'a> {
     buffer: Vec<u8>,
     reporter: &'a dyn Reporter,
     unreported: u64,
+    writeback: Writeback,
 }
 
 /// A folder of the package, and the staged folder that stands for it.
@@ -38,6 +40,7 @@ impl<'a> Unpacker<'a> {
         tree: &'a Folder,
         version: &'a Folder,
         reporter: &'a dyn Reporter,
+        writeback: Writeback,
     ) -> Result<Self, Error> {
         let name: &PackageName = &manifest.name;
         let software = layout::software_tree(name, &manifest.version, manifest.arch);
@@ -51,7 +54,7 @@ impl<'a> Unpacker<'a> {
             version.make_folder(within, 0o755)?;
         }
         let buffer = vec![0; 128 << 10];
-        Ok(Self { areas, open: None, modes: Vec::new(), buffer, reporter, unreported: 0 })
+        Ok(Self { areas, open: None, modes: Vec::new(), buffer, reporter, unreported: 0, writeback })
     }
 
     /// Gives the folders their final permission bits.
@@ -125,6 +128,7 @@ impl Sink for Unpacker<'_> {
             let written = file.write_all(&self.buffer[..count]);
             written.map_err(|error| io_error(FileError::new("write", &shown, error)))?;
             self.report(count as u64);
+            self.writeback.written(count as u64);
         }
     }
 

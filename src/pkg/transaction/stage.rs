@@ -9,6 +9,7 @@ use medic_sys::files::{FileError, Folder};
 
 use super::sink::Unpacker;
 use super::touched::Touched;
+use super::writeback::Writeback;
 use super::{Context, Materials, apply};
 use crate::error::Error;
 use crate::paths;
@@ -106,14 +107,26 @@ impl Staging<'_> {
             version: &manifest.version,
             size: manifest.installed_size(),
         });
-        let mut sink = Unpacker::new(manifest, &tree, version, self.context.reporter)?;
-        let (_, digested) = archive.reader.unpack(&mut sink)?;
-        sink.finish()?;
+        let receipt = self.materials.receipts.get_mut(package).ok_or_else(missing)?;
+        // Of many entries there need not be two copies in memory while there is much else.
+        if receipt.manifest == *manifest {
+            receipt.manifest.entries = Vec::new();
+        }
+        let (manifest, digested) = std::thread::scope(|scope| {
+            let writeback = Writeback::new(scope, &tree);
+            let manifest = archive.reader.manifest();
+            let mut sink = Unpacker::new(manifest, &tree, version, self.context.reporter, writeback)?;
+            let unpacked = archive.reader.unpack(&mut sink)?;
+            sink.finish()?;
+            Ok::<_, Error>(unpacked)
+        })?;
         if let Some(expected) = archive.expected.filter(|expected| *expected != digested.sha256) {
             let (location, found) = (archive.location, digested.sha256);
             return Err(Error::WrongDigest { location, expected, found });
         }
-        let receipt = self.materials.receipts.get_mut(package).ok_or_else(missing)?;
+        if receipt.manifest.entries.is_empty() {
+            receipt.manifest = manifest;
+        }
         receipt.origin =
             medic_model::receipt::Origin::Archive { sha256: digested.sha256, location: archive.location };
         version.write_new("receipt.json", &self.receipt(package)?, 0o644)?;

@@ -228,6 +228,19 @@ impl Folder {
         file.write_all(bytes).map_err(|error| FileError::new("write", self.path_of(&name), error))
     }
 
+    /// Adds to the end of a file, or makes one with these permission bits; nothing is synced.
+    ///
+    /// # Errors
+    /// It is a link or no regular file, or there is no space: a part of the addition may be left.
+    pub fn append(&self, name: impl AsRef<OsStr>, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let mut file = match fs::openat(&self.fd, name.as_ref(), flags, Mode::empty()) {
+            Err(Errno::NOENT) => self.create_new(&name, mode)?,
+            opened => File::from(self.at("open", &name, opened)?),
+        };
+        file.write_all(bytes).map_err(|error| FileError::new("write", self.path_of(&name), error))
+    }
+
     /// Makes a folder that was not there, with exactly these permission bits.
     ///
     /// # Errors

@@ -1,4 +1,7 @@
 //! The package manager as it is shipped, and dpkg, pacman and tar with the same files, compressed by the same zstd.
+//!
+//! Nothing is removed before the end: ext4 passes over the numbers of files that were deleted in the last seconds, one by
+//! one, and whoever makes files then pays for it.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,7 +14,7 @@ use medic_model::ByteSize;
 
 use super::figure::{Figure, Row, Target};
 use super::generator;
-use super::measure::{BenchError, Series, pipe, run};
+use super::measure::{BenchError, Sample, Series, pipe, run};
 use super::packing::{packed, tar};
 use super::workspace::{Scratch, write};
 use crate::commands::context::Context;
@@ -63,14 +66,20 @@ struct Archives {
 
 impl Bench<'_> {
     fn case(&self, files: u64, bytes: u64, runs: usize) -> Result<Vec<Row>, BenchError> {
-        let archives = self.archives(files, bytes)?;
-        let (mut ours, mut dpkg, mut pacman, mut tar) =
-            (Series::default(), Series::default(), Series::default(), Series::default());
-        for _ in 0..runs {
-            ours.push(self.timed("ours", |root| self.install(root, &archives.ours))?);
-            dpkg.push(self.timed("dpkg", |root| by_dpkg(root, &archives.deb))?);
-            pacman.push(self.timed("pacman", |root| by_pacman(root, &archives.pacman))?);
-            tar.push(self.timed("tar", |root| by_tar(root, &archives.tar))?);
+        let folder = self.scratch.fresh(&files.to_string())?;
+        let archives = self.archives(&folder, files, bytes)?;
+        let (mut ours, mut dpkg, mut pacman, mut durable, mut tar) =
+            (Series::default(), Series::default(), Series::default(), Series::default(), Series::default());
+        for number in 0..runs {
+            let root = |name: &str| {
+                let root = folder.join(format!("{name}-{number}"));
+                fs::create_dir(&root).map_err(BenchError::file(&root)).map(|()| root)
+            };
+            ours.push(timed(self.install(&root("ours")?, &archives.ours)?)?);
+            dpkg.push(timed(by_dpkg(&root("dpkg")?, &archives.deb)?)?);
+            pacman.push(timed(by_pacman(&root("pacman")?, &archives.pacman)?)?);
+            durable.push(timed(by_pacman_durably(&root("durable")?, &archives.pacman)?)?);
+            tar.push(timed(by_tar(&root("tar")?, &archives.tar)?)?);
         }
         let what = format!("{} in {files} files", ByteSize(bytes));
         let beside = |peer: &str, theirs: &Series, most: f64| Row {
@@ -82,23 +91,23 @@ impl Bench<'_> {
         let mut rows = vec![
             beside("dpkg -i", &dpkg, DPKG),
             beside("pacman -U", &pacman, PACMAN),
+            beside("pacman -U, sync", &durable, PACMAN),
             beside("tar --zstd -x, sync", &tar, TAR),
             alone(format!("{what}: memory of the installation"), ours.peak(), Target::Most(MEMORY)),
         ];
-        rows.extend(self.looks(&what, runs)?);
+        rows.extend(self.looks(&folder.join("ours-0"), &what, runs)?);
         Ok(rows)
     }
 
-    /// What is looked at in the root that was installed last.
-    fn looks(&self, what: &str, runs: usize) -> Result<[Row; 2], BenchError> {
-        let root = self.scratch.join("ours");
+    /// What is looked at in a root that was installed.
+    fn looks(&self, root: &Path, what: &str, runs: usize) -> Result<[Row; 2], BenchError> {
         let (mut list, mut verify, mut sums) = (Vec::new(), Series::default(), Series::default());
         for _ in 0..20 {
-            list.push(run(self.pkg(&root).arg("list"))?);
+            list.push(run(self.pkg(root).arg("list"))?);
         }
         let script = r#"find "$1" -type f -print0 | xargs -0 -n 200 -P "$2" sha256sum"#;
         for _ in 0..runs {
-            verify.push(run(self.pkg(&root).arg("verify"))?);
+            verify.push(run(self.pkg(root).arg("verify"))?);
             let software: &OsStr = &root.join("srv/software").into_os_string();
             let words: [&OsStr; 5] =
                 ["-c".as_ref(), script.as_ref(), "sh".as_ref(), software, self.jobs.as_ref()];
@@ -117,18 +126,6 @@ impl Bench<'_> {
         ])
     }
 
-    /// A fresh root, everything before it written to the disk; then the time of the command.
-    fn timed(
-        &self,
-        name: &str,
-        command: impl FnOnce(&Path) -> Result<Command, BenchError>,
-    ) -> Result<super::measure::Sample, BenchError> {
-        let root = self.scratch.fresh(name)?;
-        let mut command = command(&root)?;
-        run(&mut Command::new("sync"))?;
-        run(&mut command)
-    }
-
     fn pkg(&self, root: &Path) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("--root").arg(root);
@@ -143,15 +140,16 @@ impl Bench<'_> {
         Ok(command)
     }
 
-    fn archives(&self, files: u64, bytes: u64) -> Result<Archives, BenchError> {
-        let tree = self.scratch.fresh("tree")?;
+    fn archives(&self, folder: &Path, files: u64, bytes: u64) -> Result<Archives, BenchError> {
+        let (tree, store) = (folder.join("tree"), folder.join("store"));
+        for made in [&tree, &store] {
+            fs::create_dir(made).map_err(BenchError::file(made))?;
+        }
         generator::tree(&tree, files, bytes)?;
         write(&tree.join("share/licenses/many/LICENSE"), "MIT")?;
-        let store = self.scratch.fresh("store")?;
         let program = std::env::current_exe().map_err(BenchError::file(Path::new("/proc/self/exe")))?;
         let part = ["bench", "--part", "pack"];
         run(Command::new(program).args(part).arg(&tree).arg(&store).arg(&self.jobs))?;
-        let folder = self.scratch.fresh("archives")?;
         let data = folder.join("data.tar.zst");
         pipe(
             &mut tar(&tree),
@@ -159,11 +157,17 @@ impl Bench<'_> {
         )?;
         Ok(Archives {
             ours: packed(&store.join("packages"))?,
-            deb: deb(&folder)?,
-            pacman: pacman_package(&folder, &data, bytes)?,
+            deb: deb(folder)?,
+            pacman: pacman_package(folder, &data, bytes)?,
             tar: data,
         })
     }
+}
+
+/// The time of a command, everything before it written to the disk.
+fn timed(mut command: Command) -> Result<Sample, BenchError> {
+    run(&mut Command::new("sync"))?;
+    run(&mut command)
 }
 
 fn alone(case: impl Into<String>, ours: Figure, target: Target) -> Row {
@@ -225,6 +229,15 @@ fn by_pacman(root: &Path, package: &Path) -> Result<Command, BenchError> {
     command.arg("--cachedir").arg(root.join("cache")).arg("--hookdir").arg(root.join("hooks"));
     command.arg("--logfile").arg(root.join("log")).args(["--noconfirm", "-U"]).arg(package);
     command.stdin(Stdio::null());
+    Ok(command)
+}
+
+/// As pacman does it, and then what pkg, dpkg and tar with sync end with: all of it is on the disk.
+fn by_pacman_durably(root: &Path, package: &Path) -> Result<Command, BenchError> {
+    let pacman = by_pacman(root, package)?;
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"root=$1; shift; "$@" && sync -f "$root""#, "sh"]).arg(root);
+    command.arg(pacman.get_program()).args(pacman.get_args()).stdin(Stdio::null());
     Ok(command)
 }
 
