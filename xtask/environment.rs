@@ -152,22 +152,13 @@ fn cache() -> Option<String> {
     if web { Some(value) } else { whole() }
 }
 
-/// How registries are reached, and where the logins for them are. As curl has it: capitals count for less.
+/// How registries are reached, and where the logins for them are.
 pub fn network() -> Network {
-    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    let either = |small: &str, large: &str| variable(small).or_else(|| variable(large));
-    let all = either("all_proxy", "ALL_PROXY");
     let there = AUTHORITIES.iter().map(Path::new).find(|path| path.is_file());
     let docker = folder("DOCKER_CONFIG").or_else(|| folder("HOME").map(|home| home.join(".docker")));
     Network {
-        authorities: folder("SSL_CERT_FILE")
-            .unwrap_or_else(|| there.unwrap_or(Path::new(AUTHORITIES[0])).to_owned()),
-        http_proxy: variable("http_proxy").or_else(|| all.clone()),
-        https_proxy: either("https_proxy", "HTTPS_PROXY").or(all),
-        no_proxy: (either("no_proxy", "NO_PROXY").unwrap_or_default().split(','))
-            .map(|entry| entry.trim().to_owned())
-            .collect(),
         logins: docker.map(|folder| folder.join("config.json")),
+        ..Network::of_variables(&|name| env::var(name).ok(), there.unwrap_or(Path::new(AUTHORITIES[0])))
     }
 }
 

@@ -30,20 +30,12 @@ fn main() -> ExitCode {
     ExitCode::from(if code == 0 && flushed.is_err() { 1 } else { code })
 }
 
-/// As curl and OpenSSL have it from the environment; capitals count for less, and for `http` they do not count at all (a web
-/// server's program may be made to think that `HTTP_PROXY` is a header of a request: CVE-2016-5385).
 fn network() -> Network {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let either = |small: &str, large: &str| variable(small).or_else(|| variable(large));
-    let authorities = variable("SSL_CERT_FILE").unwrap_or_else(|| AUTHORITIES.to_owned());
-    let all = either("all_proxy", "ALL_PROXY");
-    let no_proxy = either("no_proxy", "NO_PROXY").unwrap_or_default();
+    let variable = |name: &str| std::env::var(name).ok();
+    let logins = variable("DOCKER_CONFIG").filter(|folder| !folder.is_empty());
     Network {
-        authorities: authorities.into(),
-        http_proxy: variable("http_proxy").or_else(|| all.clone()),
-        https_proxy: either("https_proxy", "HTTPS_PROXY").or(all),
-        no_proxy: no_proxy.split(',').map(|entry| entry.trim().to_owned()).collect(),
-        logins: variable("DOCKER_CONFIG").map(|folder| PathBuf::from(folder).join("config.json")),
+        logins: logins.map(|folder| PathBuf::from(folder).join("config.json")),
+        ..Network::of_variables(&variable, AUTHORITIES.as_ref())
     }
 }
 

@@ -165,3 +165,29 @@ pub fn version_names(root: &Root, folder: &RelPath) -> Result<Vec<Version>, Erro
 pub fn kept_receipt(root: &Root, package: &PackageName, version: &Version) -> Result<Option<Receipt>, Error> {
     read(root, &paths::path(format!("{}/receipt.json", paths::version(package, version))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_before_the_entries_is_enough() {
+        let mut manifest = crate::fixture::manifest("web", "1.2");
+        manifest.summary = "says \",\"entries\":[ and more".to_owned();
+        let receipt = Receipt {
+            format: medic_model::receipt::FORMAT,
+            manifest,
+            origin: medic_model::receipt::Origin::Bundle,
+            installed_at: 7,
+            settings: BTreeMap::new(),
+            previous: None,
+        };
+        let text = serde_json::to_vec(&receipt).expect("JSON");
+        let brief = start(&text).expect("it is there");
+        assert_eq!((brief.name, brief.version), (receipt.manifest.name, receipt.manifest.version));
+        assert_eq!(brief.summary, receipt.manifest.summary);
+        // A part in which they do not begin is not enough, nor is something else.
+        assert_eq!(start(&text[..60]), None);
+        assert_eq!(start(b"{\"x\":1,\"entries\":[]}"), None);
+    }
+}

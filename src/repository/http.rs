@@ -52,6 +52,23 @@ pub struct Network {
 }
 
 impl Network {
+    /// As curl and OpenSSL have it from the environment, which `variable` gives: `http_proxy`, `https_proxy`, `all_proxy`, `no_proxy` and
+    /// `SSL_CERT_FILE`, in whose place are `authorities`. Capitals count for less, and for `http` they do not count at all (a web
+    /// server's program may be made to think that `HTTP_PROXY` is a header of a request: CVE-2016-5385). Empty ones are none.
+    pub fn of_variables(variable: &dyn Fn(&str) -> Option<String>, authorities: &Path) -> Self {
+        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let either = |small: &str, large: &str| variable(small).or_else(|| variable(large));
+        let all = either("all_proxy", "ALL_PROXY");
+        let no_proxy = either("no_proxy", "NO_PROXY").unwrap_or_default();
+        Self {
+            authorities: variable("SSL_CERT_FILE").map_or_else(|| authorities.to_owned(), PathBuf::from),
+            http_proxy: variable("http_proxy").or_else(|| all.clone()),
+            https_proxy: either("https_proxy", "HTTPS_PROXY").or(all),
+            no_proxy: no_proxy.split(',').map(|entry| entry.trim().to_owned()).collect(),
+            logins: None,
+        }
+    }
+
     /// The proxy for an address.
     fn proxy(&self, address: &str) -> Option<&str> {
         let (scheme, rest) = address.split_once("://")?;

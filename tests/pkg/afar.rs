@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use medic_repository::publish::{Publication, SigningKey, publish};
 
-use crate::support::{Ended, Package, World};
+use crate::support::{Ended, Package, World, noise};
 use crate::web::{Trick, Web};
 
 struct Shop {
@@ -56,14 +56,7 @@ impl Shop {
 
 /// With content that does not compress, so that its archive has several pieces.
 fn web() -> Package {
-    let mut state = 1u32;
-    let noise: String = (0..300_000)
-        .map(|_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            char::from(b' ' + (state >> 24) as u8 % 95)
-        })
-        .collect();
-    Package::new("web", "1.0").software("share/noise", &noise)
+    Package::new("web", "1.0").software("share/noise", &noise(300_000))
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::process::Command;
 
-use crate::support::{Ended, PKG, Package, World};
+use crate::support::{Ended, PKG, Package, World, noise};
 
 /// Calls that change the file system, or start a program.
 const CHANGING: &str = "?open,openat,write,mkdirat,renameat,renameat2,linkat,symlinkat,unlinkat,fsync,syncfs,fchmod,\
@@ -408,13 +408,7 @@ fn the_beginning_of_a_journal_is_passed_over() {
 fn an_archive_that_cannot_be_read_to_its_end() {
     let base = World::in_memory();
     edited(&base, "1");
-    let mut seed = 1_u32;
-    let mut letter = || {
-        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        char::from(b'!' + (seed >> 24) as u8 % 90)
-    };
-    let text: String = (0..12 << 20).map(|_| letter()).collect();
-    let archive = web("2").software("share/large", &text).archive(&base.archives());
+    let archive = web("2").software("share/large", &noise(12 << 20)).archive(&base.archives());
     let args = ["install".into(), archive.into_os_string()];
     let old = state(&base);
     let whole = base.twin();

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::gate::Gate;
 use crate::publishing::{LOGIN_IN_BASE64, Registry, docker_config, end, new_key, publish};
-use crate::support::{Ended, Package, World};
+use crate::support::{Ended, Package, World, noise};
 use crate::web::{Trick, Web};
 
 const NAME: &str = "medic/packages";
@@ -84,14 +84,7 @@ impl Shop {
 }
 
 fn web() -> Package {
-    let mut state = 1u32;
-    let noise: String = (0..300_000)
-        .map(|_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            char::from(b' ' + (state >> 24) as u8 % 95)
-        })
-        .collect();
-    Package::new("web", "1.0").software("share/noise", &noise)
+    Package::new("web", "1.0").software("share/noise", &noise(300_000))
 }
 
 #[test]

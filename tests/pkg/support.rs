@@ -159,6 +159,16 @@ pub fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("permissions");
 }
 
+/// A text that hardly compresses, so that its archive has several pieces. The numbers are those of Numerical Recipes.
+pub fn noise(size: usize) -> String {
+    let mut state = 1_u32;
+    let mut letter = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from(b' ' + (state >> 24) as u8 % 95)
+    };
+    (0..size).map(|_| letter()).collect()
+}
+
 /// A root folder, and a folder for archives beside it; both go with it.
 pub struct World {
     folder: tempfile::TempDir,

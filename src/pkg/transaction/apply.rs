@@ -15,13 +15,7 @@ use crate::root::{Place, Root};
 pub(super) fn before(root: &Root, id: &str, plan: &Plan, touched: &mut Touched) -> Result<(), Error> {
     for (number, step) in plan.before.iter().enumerate() {
         if let Step::Place { path, over, .. } = step {
-            let place = root.place(path)?;
-            touched.note(&place.folder)?;
-            let (staged, backup) = (paths::staged(id, number), paths::backup(id, number));
-            if *over != Over::Nothing {
-                save(&place.folder, &place.name, &staged, &backup)?;
-            }
-            put(&place, &staged, *over == Over::Nothing)?;
+            bring(&root.place(path)?, id, number, over, *over == Over::Nothing, touched)?;
         }
     }
     Ok(())
@@ -33,16 +27,28 @@ fn before_again(root: &Root, id: &str, plan: &Plan, touched: &mut Touched) -> Re
     for (number, step) in plan.before.iter().enumerate() {
         let Step::Place { path, over, .. } = step else { continue };
         let Some(place) = root.place_if_there(path)? else { continue };
-        let staged = paths::staged(id, number);
-        if place.folder.node(&staged)?.is_some() {
-            touched.note(&place.folder)?;
-            if *over != Over::Nothing {
-                save(&place.folder, &place.name, &staged, &paths::backup(id, number))?;
-            }
-            put(&place, &staged, false)?;
+        if place.folder.node(paths::staged(id, number))?.is_some() {
+            bring(&place, id, number, over, false, touched)?;
         }
     }
     Ok(())
+}
+
+/// Keeps what is there, where it is to be kept, and renames the new content into its place; `free`: nothing may be there.
+fn bring(
+    place: &Place,
+    id: &str,
+    number: usize,
+    over: &Over,
+    free: bool,
+    touched: &mut Touched,
+) -> Result<(), Error> {
+    touched.note(&place.folder)?;
+    let staged = paths::staged(id, number);
+    if *over != Over::Nothing {
+        save(&place.folder, &place.name, &staged, &paths::backup(id, number))?;
+    }
+    Ok(put(place, &staged, free)?)
 }
 
 /// What a recovery does of a transaction that was decided. Can be repeated.
