@@ -100,7 +100,8 @@ pub fn from_json<T: DeserializeOwned>(file: &str, text: &[u8]) -> Result<T, Docu
             file: file.to_owned(),
             line: error.line().max(1),
             column: error.column().max(1),
-            message: message.to_owned(),
+            // It repeats words of the document, which must not draw on a terminal or look like a message of ours.
+            message: message.replace(char::is_control, "\u{fffd}"),
         }
     })
 }
@@ -164,6 +165,15 @@ mod tests {
         // Within the limit they are read, and refused for what they are.
         let balanced = fault(&format!("name: {}{}", "[".repeat(2000), "]".repeat(2000)));
         assert!(balanced.contains("invalid type"), "{balanced}");
+    }
+
+    #[test]
+    fn what_a_document_says_does_not_draw_on_the_terminal() {
+        for key in ["name", "\\u001b[2J"] {
+            let text = format!(r#"{{"{key}": "\u001b[2J\nSuccess: installed"}}"#);
+            let fault = from_json::<Sample>("f", text.as_bytes()).expect_err("refused").to_string();
+            assert!(fault.contains("\u{fffd}[2J") && !fault.contains(char::is_control), "{fault:?}");
+        }
     }
 
     #[test]

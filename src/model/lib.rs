@@ -16,6 +16,7 @@ pub mod golden;
 pub mod identity;
 pub mod image;
 pub mod layout;
+mod links;
 pub mod manifest;
 pub mod name;
 pub mod package;

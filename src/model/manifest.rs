@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::document::{DocumentError, from_json};
 use crate::package::User;
 use crate::service::Service;
-use crate::{Arch, ComponentName, Dependency, PackageName, RelPath, ServiceName, Sha256, Version};
+use crate::{Arch, ComponentName, Dependency, PackageName, RelPath, ServiceName, Sha256, Version, links};
 
 /// The version of the manifest's form that this program writes and reads.
 pub const FORMAT: u32 = 1;
@@ -173,6 +173,8 @@ impl Manifest {
         }
         let roots = crate::layout::package_roots(&self.name, &self.version, self.arch);
         let mut last: Option<&RelPath> = None;
+        // The order of links among all entries is theirs as well.
+        let mut links = Vec::new();
         for entry in &self.entries {
             let path = entry.path();
             if last.is_some_and(|last| last >= path) {
@@ -188,38 +190,38 @@ impl Manifest {
             if entry.mode().is_some_and(|mode| mode & !0o777 != 0) {
                 return Err(format!("'{path}' asks for set-uid, set-gid or sticky permission bits"));
             }
-            if let Entry::Link { target, .. } = entry {
-                check_link(path, target, &roots)?;
+            let is_folder = matches!(entry, Entry::Directory { .. });
+            if !is_folder && roots.iter().any(|root| path == root || root.below(path).is_some()) {
+                return Err(format!(
+                    "'{path}' must be a folder: packages share it, or have it for their own"
+                ));
             }
+            if let Entry::Link { target, .. } = entry {
+                links.push((path.as_str(), target.as_str()));
+            }
+        }
+        self.check_folders()?;
+        links.iter().try_for_each(|(path, target)| links::check(path, target, &links, &roots))
+    }
+
+    /// What stands below an entry must stand in a folder.
+    fn check_folders(&self) -> Result<(), String> {
+        let mut last = "";
+        for entry in &self.entries {
+            let mut path = entry.path().as_str();
+            while let Some((folder, _)) = path.rsplit_once('/') {
+                // The folders above the entry before were looked at then; neighbours share most of them.
+                if last.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')) {
+                    break;
+                }
+                let at = self.entries.binary_search_by(|other| other.path().as_str().cmp(folder));
+                if at.is_ok_and(|at| !matches!(self.entries[at], Entry::Directory { .. })) {
+                    return Err(format!("'{}' stands below '{folder}', which is no folder", entry.path()));
+                }
+                path = folder;
+            }
+            last = entry.path().as_str();
         }
         Ok(())
     }
-}
-
-/// A link must be relative and, resolved by its text alone, stay in the tree it stands in.
-fn check_link(path: &RelPath, target: &str, roots: &[RelPath]) -> Result<(), String> {
-    let fault = |why: &str| Err(format!("the link '{path}' to '{}' {why}", target.escape_debug()));
-    if target.is_empty()
-        || target.starts_with('/')
-        || target.contains('\0')
-        || target.len() > crate::path::MAX_PATH
-    {
-        return fault("is empty, absolute or no path");
-    }
-    let mut at: Vec<&str> = path.parts().collect();
-    at.pop();
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                if at.pop().is_none() {
-                    return fault("leads above the root");
-                }
-            }
-            part => at.push(part),
-        }
-    }
-    let end = at.join("/");
-    let inside = |root: &RelPath| end == root.as_str() || end.starts_with(&format!("{root}/"));
-    if roots.iter().any(inside) { Ok(()) } else { fault("leads out of the package's own trees") }
 }

@@ -340,8 +340,8 @@ impl Error {
             ) => 1,
             Self::Repository(medic_repository::RepositoryError::Read { source, .. }) => match source.kind() {
                 std::io::ErrorKind::InvalidInput => 2,
-                // Other bytes than they should be, or a certificate that nobody we trust has signed.
-                std::io::ErrorKind::InvalidData => 6,
+                // Other bytes than they should be, or too many; or a certificate that nobody we trust has signed.
+                std::io::ErrorKind::InvalidData | std::io::ErrorKind::FileTooLarge => 6,
                 std::io::ErrorKind::StorageFull => 7,
                 _ => 4,
             },

@@ -114,8 +114,10 @@ impl RepositoryError {
     pub fn is_out_of_reach(&self) -> bool {
         match self {
             Self::NotThere { .. } => true,
-            // What comes from a server whose certificate is good, or from nowhere: it is not that.
-            Self::Read { source, .. } => source.kind() != io::ErrorKind::InvalidData,
+            // What comes from a server whose certificate is good, or from nowhere: it is not that. Nor is it what has no end.
+            Self::Read { source, .. } => {
+                !matches!(source.kind(), io::ErrorKind::InvalidData | io::ErrorKind::FileTooLarge)
+            }
             _ => false,
         }
     }

@@ -45,6 +45,15 @@ impl Directory {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
+
+    /// Where a file is. Anything else is not even opened: a pipe would wait for whoever writes to it.
+    fn regular(&self, name: &str) -> io::Result<PathBuf> {
+        let path = self.path.join(name);
+        if fs::metadata(&path)?.is_file() {
+            return Ok(path);
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a regular file"))
+    }
 }
 
 impl Transport for Directory {
@@ -53,10 +62,7 @@ impl Transport for Directory {
     }
 
     fn read(&self, name: &str, limit: u64) -> io::Result<Vec<u8>> {
-        let file = fs::File::open(self.path.join(name))?;
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
-        }
+        let file = fs::File::open(self.regular(name)?)?;
         let mut bytes = Vec::new();
         file.take(limit + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > limit {
@@ -69,7 +75,6 @@ impl Transport for Directory {
     }
 
     fn fetch(&self, name: &str, _: Expected, _: &Path) -> io::Result<PathBuf> {
-        let path = self.path.join(name);
-        fs::metadata(&path).map(|_| path)
+        self.regular(name)
     }
 }

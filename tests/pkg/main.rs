@@ -5,8 +5,12 @@
 mod afar;
 mod care;
 mod certificate;
+#[expect(dead_code, reason = "the tests of the archive reader use the rest")]
+#[path = "../../src/archive/tests/craft.rs"]
+mod craft;
 mod faults;
 mod gate;
+mod hostile;
 mod install;
 mod mounts;
 mod publishing;
