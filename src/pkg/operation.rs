@@ -226,10 +226,10 @@ fn choose(
         for (number, archive) in given.iter().enumerate() {
             pool.give(archive.reader.manifest(), number);
         }
-        for (number, opened) in repositories.iter().enumerate() {
-            pool.offer(opened.repository.index(), arch, number);
+        for opened in repositories {
+            pool.offer(opened.repository.index(), arch);
         }
-        resolve(&pool, wishes).map_err(|why| Error::NoSolution { why })?
+        resolve(pool, wishes).map_err(|why| Error::NoSolution { why })?
     };
     let mut given: Vec<Option<Archive>> = given.into_iter().map(Some).collect();
     let mut wanted = BTreeMap::new();

@@ -30,8 +30,12 @@ pub struct Wish {
 ///
 /// # Errors
 /// There is no such set of packages; the text says why, one need or conflict on each line.
-pub fn resolve(pool: &Pool<'_>, wishes: &[Wish]) -> Result<BTreeMap<PackageName, (Version, Source)>, String> {
-    let provider = provider::Provider::new(pool, wishes)?;
+pub fn resolve<'a>(
+    mut pool: Pool<'a>,
+    wishes: &'a [Wish],
+) -> Result<BTreeMap<PackageName, (Version, Source)>, String> {
+    pool.reach(wishes.iter().map(|wish| &wish.name));
+    let provider = provider::Provider::new(&pool, wishes)?;
     match pubgrub::resolve(&provider, provider::ROOT, 1_u32) {
         Ok(selected) => Ok(selected
             .into_iter()

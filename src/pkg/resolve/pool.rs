@@ -1,6 +1,6 @@
 //! Every package that there is to choose from: installed, given as a file, offered by a repository.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use medic_model::{Arch, Dependency, Manifest, PackageName, Receipt, Version, VersionReq};
 use medic_repository::Index;
@@ -33,12 +33,14 @@ pub(super) struct Candidates<'a> {
 }
 
 /// Every package that there is to choose from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Pool<'a> {
     pub(super) packages: Vec<Candidates<'a>>,
     by_name: HashMap<&'a PackageName, usize>,
     /// Of each installed package: its version, below which nothing is chosen unless it is allowed.
     pub(super) installed: BTreeMap<&'a PackageName, &'a Version>,
+    /// What repositories offer; of that, only what a solution may need is added.
+    offers: Vec<(&'a Index, Arch)>,
     downgrade: bool,
     held: &'a BTreeSet<PackageName>,
 }
@@ -52,7 +54,8 @@ impl<'a> Pool<'a> {
         held: &'a BTreeSet<PackageName>,
     ) -> Self {
         let (packages, by_name, versions) = (Vec::new(), HashMap::new(), BTreeMap::new());
-        let mut pool = Self { packages, by_name, installed: versions, downgrade, held };
+        let offers = Vec::new();
+        let mut pool = Self { packages, by_name, installed: versions, offers, downgrade, held };
         for receipt in installed.values() {
             pool.installed.insert(&receipt.manifest.name, &receipt.manifest.version);
             pool.add_manifest(&receipt.manifest, Source::Installed);
@@ -65,12 +68,36 @@ impl<'a> Pool<'a> {
         self.add_manifest(manifest, Source::Given(number));
     }
 
-    /// Adds all that a repository offers for an architecture. What is there already in the same version stays.
-    pub fn offer(&mut self, index: &'a Index, arch: Arch, number: usize) {
-        for (at, listed) in index.packages.iter().enumerate().filter(|(_, listed)| listed.arch == arch) {
-            let source = Source::Offered(number, at);
-            let (depends, conflicts) = (&listed.depends[..], &listed.conflicts[..]);
-            self.add(&listed.name, Candidate { version: &listed.version, depends, conflicts, source });
+    /// Adds what a repository offers for an architecture; the caller's repositories are numbered in this order. What is there already in
+    /// the same version stays.
+    pub fn offer(&mut self, index: &'a Index, arch: Arch) {
+        self.offers.push((index, arch));
+    }
+
+    /// Takes from the repositories whatever a solution may have: what is wished for and what is there, and what any version of those
+    /// needs. An index has far more.
+    pub(super) fn reach(&mut self, wished: impl Iterator<Item = &'a PackageName>) {
+        let mut names: Vec<&PackageName> = self.packages.iter().map(|package| package.name).collect();
+        names.extend(wished);
+        let mut reached: HashSet<&PackageName> = names.iter().copied().collect();
+        while let Some(name) = names.pop() {
+            self.take_offers(name);
+            let Some(at) = self.find(name) else { continue };
+            let needs = self.packages[at].versions.iter().flat_map(|candidate| candidate.depends);
+            names.extend(needs.map(|need| &need.name).filter(|need| reached.insert(need)));
+        }
+    }
+
+    fn take_offers(&mut self, name: &PackageName) {
+        for number in 0..self.offers.len() {
+            let (index, arch) = self.offers[number];
+            let start = index.packages.partition_point(|listed| listed.name < *name);
+            let same = index.packages[start..].iter().take_while(|listed| listed.name == *name);
+            for (at, listed) in (start..).zip(same).filter(|(_, listed)| listed.arch == arch) {
+                let source = Source::Offered(number, at);
+                let (depends, conflicts) = (&listed.depends[..], &listed.conflicts[..]);
+                self.add(&listed.name, Candidate { version: &listed.version, depends, conflicts, source });
+            }
         }
     }
 

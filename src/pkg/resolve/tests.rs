@@ -44,9 +44,9 @@ fn wish(text: &str) -> Wish {
 fn solve(have: &[&str], offer: &[&str], wishes: &[&str]) -> Result<Vec<String>, String> {
     let (have, offer) = (installed(have), offered(offer));
     let mut pool = Pool::new(&have, false, &NONE_HELD);
-    pool.offer(&offer, Arch::X64, 0);
+    pool.offer(&offer, Arch::X64);
     let wishes: Vec<Wish> = wishes.iter().map(|text| wish(text)).collect();
-    let found = resolve(&pool, &wishes)?;
+    let found = resolve(pool, &wishes)?;
     Ok(found.into_iter().map(|(name, (version, _))| format!("{name} {version}")).collect())
 }
 
@@ -102,16 +102,58 @@ fn a_wish_that_cannot_be_met_is_explained() {
     assert!(text.contains("'app' 1 needs 'ghost', which neither is installed nor in a repository"), "{text}");
 }
 
+/// Three packages between the two that do not go together: each need of the chain is told, from what was asked for on.
+#[test]
+fn a_conflict_three_deep_is_told_with_its_whole_chain() {
+    let offer = ["app 1: web >=2", "web 2: lib", "lib 3: core <2", "core 1: !tool >=1", "core 2", "tool 1"];
+    let text = solve(&[], &offer, &["app", "tool"]).expect_err("none");
+    let facts = [
+        "'app' is asked for",
+        "'app' 1 needs 'web >=2'",
+        "'web' 2 needs 'lib'",
+        "'lib' 3 needs 'core <2'",
+        "'core' 1 conflicts with 'tool >=1'",
+        "'tool' is asked for",
+    ];
+    for fact in facts {
+        assert_eq!(text.matches(fact).count(), 1, "'{fact}' is not once in: {text}");
+    }
+    assert_eq!(text.split("; ").count(), facts.len(), "nothing else is told: {text}");
+    let text = solve(&["tool 1"], &offer, &["app"]).expect_err("none");
+    assert!(
+        text.contains("'core' 1 conflicts with 'tool >=1'") && text.contains("'tool' is installed"),
+        "{text}"
+    );
+    assert!(facts[..4].iter().all(|fact| text.contains(fact)), "{text}");
+}
+
+/// What nothing leads to is not looked at, whatever it says; what only an upgrade needs is found all the same.
+#[test]
+fn what_is_offered_is_found_from_what_is_there_and_what_is_wished_for() {
+    let offer = ["aside 1: nowhere", "lib 2: deep", "deep 1: deeper", "deeper 1", "app 1: !aside"];
+    gives(&["lib 1"], &offer, &["^lib"], &["deep 1", "deeper 1", "lib 2"]);
+    gives(&[], &offer, &["app"], &["app 1"]);
+    let (have, offer) = (installed(&[]), offered(&offer));
+    let mut pool = Pool::new(&have, false, &NONE_HELD);
+    pool.offer(&offer, Arch::X64);
+    let lib = wish("lib");
+    pool.reach([&lib.name].into_iter());
+    assert_eq!(
+        pool.packages.iter().map(|package| package.name.as_str()).collect::<Vec<_>>(),
+        ["lib", "deep", "deeper"]
+    );
+}
+
 #[test]
 fn nothing_is_downgraded_unless_it_may_be() {
     let (have, offer) = (installed(&["lib 2"]), offered(&["lib 1", "app 1: lib <2"]));
     let wishes = [wish("app")];
     let mut pool = Pool::new(&have, false, &NONE_HELD);
-    pool.offer(&offer, Arch::X64, 0);
-    assert!(resolve(&pool, &wishes).is_err());
+    pool.offer(&offer, Arch::X64);
+    assert!(resolve(pool, &wishes).is_err());
     let mut pool = Pool::new(&have, true, &NONE_HELD);
-    pool.offer(&offer, Arch::X64, 0);
-    let found = resolve(&pool, &wishes).expect("a solution");
+    pool.offer(&offer, Arch::X64);
+    let found = resolve(pool, &wishes).expect("a solution");
     assert_eq!(found.keys().map(ToString::to_string).collect::<Vec<_>>(), ["app", "lib"]);
 }
 
@@ -120,7 +162,8 @@ fn what_is_held_stays() {
     let (have, offer) = (installed(&["lib 1", "app 1: lib"]), offered(&["lib 2", "app 2: lib >=2"]));
     let held = BTreeSet::from(["lib".parse().expect("name")]);
     let mut pool = Pool::new(&have, false, &held);
-    pool.offer(&offer, Arch::X64, 0);
-    assert_eq!(resolve(&pool, &[wish("^app"), wish("^lib")]), Ok(BTreeMap::new()));
-    assert!(resolve(&pool, &[wish("app =2")]).is_err());
+    pool.offer(&offer, Arch::X64);
+    let none = wish("app =2");
+    assert_eq!(resolve(pool.clone(), &[wish("^app"), wish("^lib")]), Ok(BTreeMap::new()));
+    assert!(resolve(pool, &[none]).is_err());
 }
