@@ -13,7 +13,8 @@ use crate::bundle::check_arch;
 use crate::error::{Error, Named};
 use crate::installed::{self, Present};
 use crate::plan::{self, Candidate, From, Plan};
-use crate::repositories::Opened;
+use crate::reporter::{Event, Reporter};
+use crate::repositories::{Offers, Opened};
 use crate::resolve::{Pool, Source, Wish, resolve};
 use crate::root::Root;
 use crate::sync::{previous, settings};
@@ -100,9 +101,12 @@ pub fn download(
     address: &str,
     sha256: Option<Sha256>,
     network: &Network,
+    reporter: &dyn Reporter,
 ) -> Result<PathBuf, Error> {
     let limit = Limits::default().size;
-    let result = http::download(address, sha256, limit, network, &root.path_of(&paths::cache()));
+    let name = address.rsplit('/').next().unwrap_or(address);
+    let told = |bytes, size| reporter.event(&Event::Downloading { name, bytes, size });
+    let result = http::download(address, sha256, limit, network, &root.path_of(&paths::cache()), &told);
     result.map_err(|source| RepositoryError::Read { location: address.to_owned(), source }.into())
 }
 
@@ -113,7 +117,7 @@ pub fn download(
 pub fn install(
     root: &Root,
     operands: &[Operand],
-    repositories: &[Opened],
+    offers: Offers<'_>,
     permissions: Permissions,
     now: u64,
 ) -> Result<(Plan, Materials), Error> {
@@ -145,7 +149,7 @@ pub fn install(
         check_held(&installed, &held, &name, &req)?;
         wishes.push(Wish { name, req, highest: false });
     }
-    let wanted = choose(root, &installed, &held, given, &wishes, repositories, permissions)?;
+    let wanted = choose(root, &installed, &held, given, &wishes, offers, permissions)?;
     of_archives(root, &installed, wanted, permissions.data_restored, now)
 }
 
@@ -156,7 +160,7 @@ pub fn install(
 pub fn upgrade(
     root: &Root,
     packages: &[PackageName],
-    repositories: &[Opened],
+    offers: Offers<'_>,
     now: u64,
 ) -> Result<(Plan, Materials), Error> {
     let installed = installed::all(root)?;
@@ -167,7 +171,7 @@ pub fn upgrade(
     let wishes: Vec<Wish> =
         names.map(|name| Wish { name: name.clone(), req: VersionReq::ANY, highest: true }).collect();
     let held = holds::all(root)?;
-    let wanted = choose(root, &installed, &held, Vec::new(), &wishes, repositories, Permissions::default())?;
+    let wanted = choose(root, &installed, &held, Vec::new(), &wishes, offers, Permissions::default())?;
     of_archives(root, &installed, wanted, false, now)
 }
 
@@ -217,7 +221,7 @@ fn choose(
     held: &BTreeSet<PackageName>,
     given: Vec<Archive>,
     wishes: &[Wish],
-    repositories: &[Opened],
+    offers: Offers<'_>,
     permissions: Permissions,
 ) -> Result<BTreeMap<PackageName, Archive>, Error> {
     let Some(arch) = Arch::host() else { return Ok(BTreeMap::new()) };
@@ -226,7 +230,7 @@ fn choose(
         for (number, archive) in given.iter().enumerate() {
             pool.give(archive.reader.manifest(), number);
         }
-        for opened in repositories {
+        for opened in offers.opened {
             pool.offer(opened.repository.index(), arch);
         }
         resolve(pool, wishes).map_err(|why| Error::NoSolution { why })?
@@ -237,12 +241,12 @@ fn choose(
         let archive = match source {
             Source::Installed => continue,
             Source::Given(number) => given.get_mut(number).and_then(Option::take),
-            Source::Offered(number, at) => Some(fetch(root, &repositories[number], at)?),
+            Source::Offered(number, at) => Some(fetch(root, offers, &offers.opened[number], at)?),
         };
         wanted.extend(archive.map(|archive| (name, archive)));
     }
     if permissions.reinstall {
-        again(root, installed, wishes, repositories, &mut wanted)?;
+        again(root, installed, wishes, offers, &mut wanted)?;
     }
     Ok(wanted)
 }
@@ -252,7 +256,7 @@ fn again(
     root: &Root,
     installed: &BTreeMap<PackageName, Receipt>,
     wishes: &[Wish],
-    repositories: &[Opened],
+    offers: Offers<'_>,
     wanted: &mut BTreeMap<PackageName, Archive>,
 ) -> Result<(), Error> {
     for manifest in wishes.iter().filter_map(|wish| installed.get(&wish.name)).map(|r| &r.manifest) {
@@ -262,22 +266,23 @@ fn again(
         let same = |listed: &Listed| {
             (&listed.name, &listed.version, listed.arch) == (&manifest.name, &manifest.version, manifest.arch)
         };
-        let found = repositories
+        let found = offers
+            .opened
             .iter()
             .find_map(|opened| Some((opened, opened.repository.index().packages.iter().position(same)?)));
         let (opened, at) = found.ok_or_else(|| Error::NoCandidate {
             text: format!("{}={}", manifest.name, manifest.version),
             why: "no repository has that version, so it cannot be installed again".to_owned(),
         })?;
-        wanted.insert(manifest.name.clone(), fetch(root, opened, at)?);
+        wanted.insert(manifest.name.clone(), fetch(root, offers, opened, at)?);
     }
     Ok(())
 }
 
 /// Opens an archive of a repository. Its digest is checked while it is unpacked, before anything of it is used.
-fn fetch(root: &Root, opened: &Opened, at: usize) -> Result<Archive, Error> {
+fn fetch(root: &Root, offers: Offers<'_>, opened: &Opened, at: usize) -> Result<Archive, Error> {
     let listed = &opened.repository.index().packages[at];
-    let path = opened.repository.fetch(listed, &root.path_of(&paths::cache()))?;
+    let path = offers.fetch(root, opened, listed)?;
     let mut archive = open_archive(&path, Some(listed.sha256))?;
     archive.location = opened.repository.location(listed);
     let manifest = archive.reader.manifest();

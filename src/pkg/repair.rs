@@ -9,9 +9,8 @@ use medic_repository::{Network, http};
 
 use crate::error::Error;
 use crate::operation::{download, open_archive};
-use crate::paths;
 use crate::plan::{self, Candidate, From, Plan, Step};
-use crate::repositories::Opened;
+use crate::repositories::Offers;
 use crate::root::Root;
 use crate::transaction::{Archive, Materials};
 use crate::verify::{Finding, What};
@@ -25,7 +24,7 @@ pub fn repair(
     root: &Root,
     receipt: &Receipt,
     findings: &[Finding],
-    repositories: &[Opened],
+    offers: Offers<'_>,
     network: &Network,
 ) -> Result<(Plan, Materials), Error> {
     let damage: Vec<&Finding> =
@@ -50,7 +49,7 @@ pub fn repair(
         }
         Origin::Archive { .. } if only_modes => (From::Kept, BTreeMap::new()),
         Origin::Archive { sha256, location } => {
-            let archive = archive(root, receipt, (*sha256, location), repositories, network)?;
+            let archive = archive(root, receipt, (*sha256, location), offers, network)?;
             (From::Archive, BTreeMap::from([(manifest.name.clone(), archive)]))
         }
     };
@@ -80,18 +79,21 @@ fn archive(
     root: &Root,
     receipt: &Receipt,
     (sha256, location): (Sha256, &str),
-    repositories: &[Opened],
+    offers: Offers<'_>,
     network: &Network,
 ) -> Result<Archive, Error> {
-    for opened in repositories {
+    for opened in offers.opened {
         if let Some(listed) = opened.repository.index().packages.iter().find(|listed| listed.sha256 == sha256)
         {
-            let path = opened.repository.fetch(listed, &root.path_of(&paths::cache()))?;
+            let path = offers.fetch(root, opened, listed)?;
             return open_archive(&path, Some(sha256));
         }
     }
     if http::is_address(location) {
-        return open_archive(&download(root, location, Some(sha256), network)?, Some(sha256));
+        return open_archive(
+            &download(root, location, Some(sha256), network, offers.reporter)?,
+            Some(sha256),
+        );
     }
     let path = Path::new(location);
     let same = medic_archive::digest::of_file(path).is_ok_and(|found| found.sha256 == sha256);

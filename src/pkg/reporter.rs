@@ -23,6 +23,24 @@ pub enum Event<'a> {
         /// Whether it was finished; else it was undone.
         finished: bool,
     },
+    /// So much of an archive has been got from afar.
+    Downloading {
+        /// The package, or the name at the end of an address.
+        name: &'a str,
+        /// Bytes that are here, with those of an earlier try. Fewer than before: the server sends all of it again.
+        bytes: u64,
+        /// Bytes of all of it, where that is known.
+        size: Option<u64>,
+    },
+    /// So much of a package has been compared with its receipt.
+    Verifying {
+        /// The package.
+        package: &'a PackageName,
+        /// Bytes that have been read.
+        bytes: u64,
+        /// Bytes of all its files.
+        size: u64,
+    },
     /// An archive is being unpacked.
     Unpacking {
         /// The package.

@@ -7,7 +7,7 @@
 //! srv/system/repositories/<name>.json             what was seen of it, so that nothing older is taken
 //! ```
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use medic_model::layout::{SETTINGS, SYSTEM};
 use medic_model::{DocumentError, PackageName, RelPath, document};
@@ -15,7 +15,8 @@ use medic_repository::http::is_address;
 use medic_repository::key::KeyId;
 use medic_repository::session::Login;
 use medic_repository::{
-    Directory, Http, Network, Oci, Repository, RepositoryError, Seen, Transport, Trust, TrustedKey, oci,
+    Directory, Http, Listed, Network, Oci, Repository, RepositoryError, Seen, Transport, Trust, TrustedKey,
+    oci,
 };
 
 use crate::error::Error;
@@ -58,6 +59,27 @@ pub struct Opened {
     pub name: PackageName,
     /// The repository.
     pub repository: Repository,
+}
+
+/// The repositories, and who is told how far it is with what is got from them.
+#[derive(Clone, Copy)]
+pub struct Offers<'a> {
+    /// The repositories.
+    pub opened: &'a [Opened],
+    /// Who is told.
+    pub reporter: &'a dyn Reporter,
+}
+
+impl Offers<'_> {
+    /// Gets an archive of one of them; its digest is for the one who reads it to check.
+    ///
+    /// # Errors
+    /// It cannot be got.
+    pub fn fetch(&self, root: &Root, opened: &Opened, listed: &Listed) -> Result<PathBuf, Error> {
+        let (name, size) = (listed.name.as_str(), Some(listed.size));
+        let told = |bytes| self.reporter.event(&Event::Downloading { name, bytes, size });
+        Ok(opened.repository.fetch(listed, &root.path_of(&paths::cache()), &told)?)
+    }
 }
 
 /// All repositories, ascending by name.

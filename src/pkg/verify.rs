@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use medic_archive::digest::Digester;
 use medic_model::manifest::Entry;
@@ -12,6 +12,7 @@ use medic_sys::files::{FileError, Folder, Kind, Node};
 
 use crate::error::Error;
 use crate::paths;
+use crate::reporter::{Event, Reporter};
 use crate::root::{Root, absent};
 
 /// A thread takes so many neighbouring entries at a time: they are mostly in one folder.
@@ -125,17 +126,25 @@ impl Report {
     }
 }
 
-/// Verifies a package, on so many threads.
+/// Verifies a package, on so many threads; this one tells how far it is.
 ///
 /// # Errors
 /// The root cannot be opened; what concerns single files is a finding.
-pub fn verify(root: &Path, receipt: &Receipt, threads: usize) -> Result<Report, Error> {
+pub fn verify(
+    root: &Path,
+    receipt: &Receipt,
+    threads: usize,
+    reporter: &dyn Reporter,
+) -> Result<Report, Error> {
     let entries = &receipt.manifest.entries;
-    let next = AtomicUsize::new(0);
+    let (next, read) = (AtomicUsize::new(0), AtomicU64::new(0));
+    let (package, size) = (&receipt.manifest.name, receipt.manifest.installed_size());
+    let told = |bytes| reporter.event(&Event::Verifying { package, bytes, size });
     let root = &Root::open(root)?;
-    let work = || {
+    let work = |told: Option<&dyn Fn(u64)>| {
+        let buffer = vec![0; 256 << 10];
         let mut checker =
-            Checker { root, receipt, open: None, buffer: vec![0; 256 << 10], findings: Vec::new() };
+            Checker { root, receipt, open: None, buffer, findings: Vec::new(), read: &read, told };
         loop {
             let start = next.fetch_add(BATCH, Ordering::Relaxed);
             if start >= entries.len() {
@@ -148,8 +157,8 @@ pub fn verify(root: &Path, receipt: &Receipt, threads: usize) -> Result<Report, 
     };
     let threads = threads.clamp(1, entries.len().div_ceil(BATCH).max(1));
     let mut findings: Vec<Finding> = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut findings = work();
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(|| work(None))).collect();
+        let mut findings = work(Some(&told));
         for other in others {
             // A thread ends early only by a panic, which ends the program anyway.
             findings.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
@@ -168,6 +177,9 @@ struct Checker<'a> {
     open: Option<(RelPath, Option<Folder>)>,
     buffer: Vec<u8>,
     findings: Vec<Finding>,
+    /// Bytes that all threads have read.
+    read: &'a AtomicU64,
+    told: Option<&'a dyn Fn(u64)>,
 }
 
 /// Where an entry really is: the software of a bundled package is in the image.
@@ -210,7 +222,9 @@ impl Checker<'_> {
         let location = location(self.receipt, entry.path());
         let name = location.file_name();
         self.enter(location.parent())?;
-        let Self { open: Some((_, Some(folder))), buffer, .. } = self else { return Ok(Some(What::Missing)) };
+        let Self { open: Some((_, Some(folder))), buffer, read, told, .. } = self else {
+            return Ok(Some(What::Missing));
+        };
         let Some(node) = folder.node(name)? else { return Ok(Some(What::Missing)) };
         if let Some(what) = kind_and_mode(entry, &node) {
             return Ok(Some(what));
@@ -224,7 +238,8 @@ impl Checker<'_> {
             Entry::File { sha256, .. } => {
                 let file = folder.open_file(name)?;
                 let shown = folder.path_of(name);
-                let found = digest(file, buffer).map_err(|e| FileError::new("read", shown, e))?;
+                let found =
+                    digest(file, buffer, read, *told).map_err(|e| FileError::new("read", shown, e))?;
                 Ok((found != *sha256).then_some(What::Content { expected: *sha256, found }))
             }
         }
@@ -241,12 +256,23 @@ impl Checker<'_> {
     }
 }
 
-fn digest(mut file: impl Read, buffer: &mut [u8]) -> std::io::Result<Sha256> {
+fn digest(
+    mut file: impl Read,
+    buffer: &mut [u8],
+    done: &AtomicU64,
+    told: Option<&dyn Fn(u64)>,
+) -> std::io::Result<Sha256> {
     let mut digester = Digester::default();
     loop {
         match file.read(buffer)? {
             0 => return Ok(digester.finish().sha256),
-            count => digester.update(&buffer[..count]),
+            count => {
+                digester.update(&buffer[..count]);
+                let done = done.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
+                if let Some(told) = told {
+                    told(done);
+                }
+            }
         }
     }
 }

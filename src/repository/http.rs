@@ -164,7 +164,13 @@ impl Http {
     }
 
     /// Appends to the file what is missing of it.
-    fn complete(&self, name: &str, file: &mut fs::File, size: u64) -> Result<(), Failure> {
+    fn complete(
+        &self,
+        name: &str,
+        file: &mut fs::File,
+        size: u64,
+        told: &dyn Fn(u64),
+    ) -> Result<(), Failure> {
         let have = file.metadata().map_err(Failure::final_of)?.len();
         if have == size {
             return Ok(());
@@ -191,6 +197,7 @@ impl Http {
             }
             file.write_all(&buffer[..count]).map_err(Failure::final_of)?;
             missing -= count as u64;
+            told(size - missing);
         }
     }
 }
@@ -330,7 +337,7 @@ impl Transport for Http {
         persist(|| whole(self.get(name, 0)?, limit), || 0)
     }
 
-    fn fetch(&self, name: &str, expected: Expected, cache: &Path) -> io::Result<PathBuf> {
+    fn fetch(&self, name: &str, expected: Expected, cache: &Path, told: &dyn Fn(u64)) -> io::Result<PathBuf> {
         let whole = cache.join(format!("{}.pkg.tar.zst", expected.sha256));
         if fs::metadata(&whole).is_ok_and(|found| found.len() == expected.size) {
             return Ok(whole);
@@ -345,11 +352,11 @@ impl Transport for Http {
             file.set_len(0)?;
         }
         let length = |path: &Path| fs::metadata(path).map_or(0, |found| found.len());
-        persist(|| self.complete(name, &mut file, expected.size), || length(&part))?;
+        persist(|| self.complete(name, &mut file, expected.size, told), || length(&part))?;
         if digest::of_file(&part)?.sha256 != expected.sha256 && begun > 0 {
             // What was there before may have been another's: once from the beginning.
             file.set_len(0)?;
-            persist(|| self.complete(name, &mut file, expected.size), || length(&part))?;
+            persist(|| self.complete(name, &mut file, expected.size, told), || length(&part))?;
         }
         if digest::of_file(&part)?.sha256 != expected.sha256 {
             fs::remove_file(&part)?;
@@ -361,7 +368,8 @@ impl Transport for Http {
 }
 
 /// Gets a package archive at an address into the folder `cache`; `sha256` is its digest, where it is known, and `limit` the most bytes.
-/// Without a digest only `https` will do: nothing else tells what it should be.
+/// Without a digest only `https` will do: nothing else tells what it should be. `told` is called with how many bytes are here, of how
+/// many if the server says so, whenever more have come.
 ///
 /// # Errors
 /// It is not there, cannot be got, is larger, or has another digest.
@@ -371,6 +379,7 @@ pub fn download(
     limit: u64,
     network: &Network,
     cache: &Path,
+    told: &dyn Fn(u64, Option<u64>),
 ) -> io::Result<PathBuf> {
     if sha256.is_none() && !address.starts_with("https://") {
         let message =
@@ -386,13 +395,22 @@ pub fn download(
         let response = http.get(name, 0)?;
         file.as_file_mut().set_len(0).map_err(Failure::final_of)?;
         file.as_file_mut().rewind().map_err(Failure::final_of)?;
-        let mut body = response.into_body().into_with_config().limit(u64::MAX).reader().take(limit + 1);
-        let size = io::copy(&mut body, file.as_file_mut()).map_err(Failure::transient_of)?;
-        if size > limit {
-            let message = format!("it has more than the {limit} bytes that a package may have");
-            return Err(Failure::final_of(io::Error::new(ErrorKind::FileTooLarge, message)));
+        let expected = response.body().content_length();
+        let mut body = response.into_body().into_with_config().limit(u64::MAX).reader();
+        let (mut buffer, mut size) = (vec![0; CHUNK], 0);
+        loop {
+            let count = body.read(&mut buffer).map_err(Failure::transient_of)?;
+            size += count as u64;
+            if size > limit {
+                let message = format!("it has more than the {limit} bytes that a package may have");
+                return Err(Failure::final_of(io::Error::new(ErrorKind::FileTooLarge, message)));
+            }
+            if count == 0 {
+                return Ok(());
+            }
+            file.write_all(&buffer[..count]).map_err(Failure::final_of)?;
+            told(size, expected);
         }
-        Ok(())
     };
     persist(attempt, || 0)?;
     let found = digest::of_file(file.path())?.sha256;

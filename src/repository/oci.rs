@@ -148,8 +148,8 @@ impl Transport for Oci {
         }
     }
 
-    fn fetch(&self, _: &str, expected: Expected, cache: &Path) -> io::Result<PathBuf> {
-        self.http.fetch(&format!("blobs/sha256:{}", expected.sha256), expected, cache)
+    fn fetch(&self, _: &str, expected: Expected, cache: &Path, told: &dyn Fn(u64)) -> io::Result<PathBuf> {
+        self.http.fetch(&format!("blobs/sha256:{}", expected.sha256), expected, cache, told)
     }
 }
 

@@ -81,16 +81,22 @@ impl Repository {
         self.transport.location(&archive_name(listed))
     }
 
-    /// Gets an archive as a file of this machine; its digest is for the one who reads it to check.
+    /// Gets an archive as a file of this machine; its digest is for the one who reads it to check. `told`: how many of its bytes are
+    /// here, whenever more come from afar.
     ///
     /// # Errors
     /// It cannot be got.
-    pub fn fetch(&self, listed: &Listed, cache: &Path) -> Result<PathBuf, RepositoryError> {
+    pub fn fetch(
+        &self,
+        listed: &Listed,
+        cache: &Path,
+        told: &dyn Fn(u64),
+    ) -> Result<PathBuf, RepositoryError> {
         let name = archive_name(listed);
         let location = self.transport.location(&name);
         let expected = Expected { size: listed.size, sha256: listed.sha256 };
         self.transport
-            .fetch(&name, expected, cache)
+            .fetch(&name, expected, cache, told)
             .map_err(|source| RepositoryError::Read { location, source })
     }
 }

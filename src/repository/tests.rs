@@ -98,7 +98,7 @@ fn what_is_published_can_be_opened_and_grows() {
     assert_eq!(versions, ["1.9", "1.10"]);
     assert_eq!(repository.index().versions(&name, Arch::Arm64).count(), 0);
     let listed = &repository.index().packages[0];
-    let file = repository.fetch(listed, Path::new("/nowhere")).expect("fetched");
+    let file = repository.fetch(listed, Path::new("/nowhere"), &|_| ()).expect("fetched");
     assert_eq!(medic_archive::digest::of_file(&file).expect("read").sha256, listed.sha256);
     assert_eq!(listed.depends[0].to_string(), "shell >=1");
     assert_eq!(world.publish(&[("app", "1", "c"), ("web", "1.9", "a")]).expect("published"), 2);
@@ -284,7 +284,7 @@ fn of_two_publishers_the_second_is_refused() {
     // What the first has published is as it was.
     let repository = world.open_at(NOW, None).unwrap_or_else(|error| panic!("{error}"));
     let listed = &repository.index().packages[0];
-    let file = repository.fetch(listed, Path::new("/nowhere")).expect("fetched");
+    let file = repository.fetch(listed, Path::new("/nowhere"), &|_| ()).expect("fetched");
     assert_eq!(medic_archive::digest::of_file(&file).expect("read").sha256, listed.sha256);
     assert_eq!(repository.index().version, 2);
 }

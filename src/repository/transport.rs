@@ -27,11 +27,11 @@ pub trait Transport {
     fn read(&self, name: &str, limit: u64) -> io::Result<Vec<u8>>;
 
     /// Gets an archive as a file of this machine: where it is, or a copy in the folder `cache`. Whoever reads it checks its digest,
-    /// whether or not this did.
+    /// whether or not this did. `told` is called with how many bytes of a copy are here, whenever more have come.
     ///
     /// # Errors
     /// It is not there, cannot be got, or is not what is expected.
-    fn fetch(&self, name: &str, expected: Expected, cache: &Path) -> io::Result<PathBuf>;
+    fn fetch(&self, name: &str, expected: Expected, cache: &Path, told: &dyn Fn(u64)) -> io::Result<PathBuf>;
 }
 
 /// A repository in a folder.
@@ -74,7 +74,7 @@ impl Transport for Directory {
         Ok(bytes)
     }
 
-    fn fetch(&self, name: &str, _: Expected, _: &Path) -> io::Result<PathBuf> {
+    fn fetch(&self, name: &str, _: Expected, _: &Path, _: &dyn Fn(u64)) -> io::Result<PathBuf> {
         self.regular(name)
     }
 }

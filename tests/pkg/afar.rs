@@ -11,8 +11,8 @@ use medic_repository::publish::{Publication, SigningKey, publish};
 use crate::support::{Ended, Package, World, noise};
 use crate::web::{Trick, Web};
 
-struct Shop {
-    world: World,
+pub(super) struct Shop {
+    pub(super) world: World,
     web: Web,
 }
 
@@ -33,7 +33,7 @@ impl Shop {
         Self { web: Web::serve(folder), world }
     }
 
-    fn open(packages: &[&Package]) -> Self {
+    pub(super) fn open(packages: &[&Package]) -> Self {
         let shop = Self::new(packages);
         shop.pkg(&["repo", "add", "shop", &shop.web.url()]).ok();
         shop
@@ -55,7 +55,7 @@ impl Shop {
 }
 
 /// With content that does not compress, so that its archive has several pieces.
-fn web() -> Package {
+pub(super) fn web() -> Package {
     Package::new("web", "1.0").software("share/noise", &noise(300_000))
 }
 

@@ -21,6 +21,7 @@ mod services;
 mod supervised;
 mod support;
 mod sync;
+mod terminal;
 mod turns;
 mod verify;
 mod volumes;

@@ -9,6 +9,7 @@ mod self_signed;
 mod show;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 
 use clap::Parser as _;
 use medic_sys::files::write_durable;

@@ -40,7 +40,7 @@ pub(super) fn hold(
     held: bool,
     world: &mut World<'_>,
 ) -> Result<u8, Failure> {
-    let voice = Voice::new(world.err);
+    let voice = Voice::new(&mut world.err);
     let session = Session::begin(&pkg.root, &format!("PID {}", world.pid), wait(pkg), &voice)?;
     for package in packages {
         if held {

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::operation::{self, Operand, Permissions};
 use crate::plan::{Plan, Step};
 use crate::reporter::{Event, Reporter};
-use crate::repositories::{self, Opened};
+use crate::repositories::{self, Offers, Opened};
 use crate::root::Root;
 use crate::services::{Renewal, Supervisor};
 use crate::transaction::{Context, Materials, Session, Wait, carry_out};
@@ -30,10 +30,16 @@ pub(super) fn install(pkg: &Pkg, args: &args::Install, world: &mut World<'_>) ->
     };
     let (now, network) = (world.now, world.network.clone());
     change(pkg, &args.change, world, |root, session, voice| {
-        let operands = operands.into_iter().map(|operand| fetched(root, operand, &network));
+        let operands = operands.into_iter().map(|operand| fetched(root, operand, &network, voice));
         let operands = operands.collect::<Result<Vec<_>, _>>()?;
         let repositories = opened(root, session, now, &network, voice)?;
-        operation::install(root, &operands, &repositories, permissions, now)
+        operation::install(
+            root,
+            &operands,
+            Offers { opened: &repositories, reporter: voice },
+            permissions,
+            now,
+        )
     })
 }
 
@@ -41,15 +47,15 @@ pub(super) fn upgrade(pkg: &Pkg, args: &args::Upgrade, world: &mut World<'_>) ->
     let (now, network) = (world.now, world.network.clone());
     change(pkg, &args.change, world, |root, session, voice| {
         let repositories = opened(root, session, now, &network, voice)?;
-        operation::upgrade(root, &args.packages, &repositories, now)
+        operation::upgrade(root, &args.packages, Offers { opened: &repositories, reporter: voice }, now)
     })
 }
 
 /// What stands behind an address is got first: it is a file then.
-fn fetched(root: &Root, operand: Operand, network: &Network) -> Result<Operand, Error> {
+fn fetched(root: &Root, operand: Operand, network: &Network, voice: &Voice<'_>) -> Result<Operand, Error> {
     match operand {
         Operand::Address { address, sha256 } => {
-            let path = operation::download(root, &address, sha256, network)?;
+            let path = operation::download(root, &address, sha256, network, voice)?;
             Ok(Operand::File { path, location: Some(address) })
         }
         other => Ok(other),
@@ -86,12 +92,13 @@ pub(super) fn repair(pkg: &Pkg, args: &args::Verify, world: &mut World<'_>) -> R
     let (now, threads, network) = (world.now, world.threads, world.network.clone());
     change(pkg, &args.change, world, |root, session, voice| {
         let repositories = opened(root, session, now, &network, voice)?;
+        let offers = Offers { opened: &repositories, reporter: voice };
         let names = if args.packages.is_empty() { installed::names(root)? } else { args.packages.clone() };
         let (mut plan, mut materials) = (Plan::default(), Materials::default());
         for name in names {
             let receipt = installed::required(root, &name)?;
-            let report = verify::verify(root.path(), &receipt, threads())?;
-            let (part, parts) = repair::repair(root, &receipt, &report.findings, &repositories, &network)?;
+            let report = verify::verify(root.path(), &receipt, threads(), voice)?;
+            let (part, parts) = repair::repair(root, &receipt, &report.findings, offers, &network)?;
             plan.append(part);
             materials.archives.extend(parts.archives);
             materials.receipts.extend(parts.receipts);
@@ -138,7 +145,7 @@ fn nothing(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
     if pkg.json {
         json(world.out, &json!({ "changes": [] }))?;
     } else {
-        let _ = writeln!(world.err, "Info: Nothing to do");
+        Voice::new(&mut world.err).info("Nothing to do");
     }
     Ok(0)
 }
@@ -164,9 +171,10 @@ fn change_by(
     world: &mut World<'_>,
     plan: Planner<'_>,
 ) -> Result<u8, Failure> {
-    let voice = Voice::new(world.err);
+    let voice = Voice::new(&mut world.err);
     if args.dry_run {
         let (plan, _) = plan(&Root::open(&pkg.root)?, None, &voice)?;
+        voice.erase();
         return show(pkg, &plan, world).map(|()| 0);
     }
     let holder = format!("PID {}", world.pid);
@@ -180,6 +188,7 @@ fn change_by(
         supervisor.recover(finished, &voice);
     }
     let (plan, materials) = plan(session.root(), Some(&session), &voice)?;
+    voice.erase();
     if plan.is_empty() {
         return nothing(pkg, world);
     }

@@ -5,6 +5,7 @@ mod care;
 mod change;
 mod legacy;
 mod query;
+mod screen;
 mod sources;
 mod unready;
 mod voice;
@@ -18,6 +19,7 @@ use medic_repository::Network;
 
 use crate::error::Error;
 use args::{Command, Pkg};
+pub use screen::Screen;
 pub use voice::Voice;
 
 /// What a program gives to a command: where it writes, and what only a program may look at.
@@ -25,7 +27,7 @@ pub struct World<'a> {
     /// Results.
     pub out: &'a mut dyn Write,
     /// Messages.
-    pub err: &'a mut (dyn Write + Send),
+    pub err: Screen,
     /// Asks a question that is answered with yes or no; none when nobody is there to answer.
     pub ask: Option<&'a mut dyn FnMut(&str) -> bool>,
     /// Seconds since 1970.
@@ -64,7 +66,12 @@ pub fn run(args: Vec<OsString>, mut world: World<'_>) -> u8 {
         }
     };
     match Pkg::try_parse_from(args) {
-        Ok(pkg) => finish(dispatch(&pkg, &mut world), world.err),
+        Ok(pkg) => {
+            if pkg.json {
+                world.err.still();
+            }
+            finish(dispatch(&pkg, &mut world), &mut world.err)
+        }
         Err(error) => usage(&error, &mut world),
     }
 }

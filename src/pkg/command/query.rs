@@ -25,7 +25,7 @@ const DIFFERS: u8 = 3;
 pub(super) fn open(pkg: &Pkg, world: &mut World<'_>) -> Result<Root, Failure> {
     let root = Root::open(&pkg.root)?;
     if Session::is_needed(&root)? {
-        let voice = Voice::new(world.err);
+        let voice = Voice::new(&mut world.err);
         match Session::begin(&pkg.root, &format!("PID {}", world.pid), Wait::No, &voice) {
             Ok(session) => {
                 if let Some(supervisor) = Supervisor::find(session.root()) {
@@ -189,7 +189,8 @@ pub(super) fn verify(pkg: &Pkg, packages: &[PackageName], world: &mut World<'_>)
     let (mut damaged, mut reports) = (false, Vec::new());
     for name in names {
         let receipt = installed::required(&root, &name)?;
-        let report = verify::verify(&pkg.root, &receipt, (world.threads)())?;
+        let report = verify::verify(&pkg.root, &receipt, (world.threads)(), &Voice::new(&mut world.err))?;
+        world.err.erase();
         damaged |= report.is_damaged();
         if !pkg.json {
             for finding in &report.findings {
@@ -204,7 +205,8 @@ pub(super) fn verify(pkg: &Pkg, packages: &[PackageName], world: &mut World<'_>)
     } else {
         let checked: usize = reports.iter().map(|(_, _, report)| report.checked).sum();
         let state = if damaged { "damage was found" } else { "no damage" };
-        let _ = writeln!(world.err, "Info: {} packages, {checked} entries: {state}", reports.len());
+        let text = format!("{} packages, {checked} entries: {state}", reports.len());
+        Voice::new(&mut world.err).info(&text);
     }
     Ok(if damaged { DIFFERS } else { 0 })
 }

@@ -19,7 +19,7 @@ use crate::transaction::Session;
 const KEY_LIMIT: u64 = 4096;
 
 fn session(pkg: &Pkg, world: &mut World<'_>) -> Result<Session, Failure> {
-    let voice = Voice::new(world.err);
+    let voice = Voice::new(&mut world.err);
     Ok(Session::begin(&pkg.root, &format!("PID {}", world.pid), wait(pkg), &voice)?)
 }
 
@@ -34,7 +34,7 @@ pub(super) fn repo(pkg: &Pkg, repo: &Repo, world: &mut World<'_>) -> Result<u8, 
         Repo::Remove { name } => {
             let session = session(pkg, world)?;
             repositories::remove(&session, name)?;
-            Voice::new(world.err).success(&format!("Repository '{name}' is removed"));
+            Voice::new(&mut world.err).success(&format!("Repository '{name}' is removed"));
             Ok(0)
         }
         Repo::List => {
@@ -54,7 +54,8 @@ pub(super) fn repo(pkg: &Pkg, repo: &Repo, world: &mut World<'_>) -> Result<u8, 
 
 pub(super) fn update(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
     let session = session(pkg, world)?;
-    let opened = repositories::open_all(session.root(), world.now, &world.network, &Voice::new(world.err))?;
+    let opened =
+        repositories::open_all(session.root(), world.now, &world.network, &Voice::new(&mut world.err))?;
     repositories::remember(&session, &opened)?;
     tell(pkg, &opened, world)
 }
@@ -85,12 +86,12 @@ pub(super) fn key(pkg: &Pkg, key: &Key, world: &mut World<'_>) -> Result<u8, Fai
             let text = key_text(key)?;
             let session = session(pkg, world)?;
             let number = repositories::add_key(&session, &text)?;
-            Voice::new(world.err).success(&format!("Key {number} is trusted"));
+            Voice::new(&mut world.err).success(&format!("Key {number} is trusted"));
         }
         Key::Remove { number } => {
             let session = session(pkg, world)?;
             repositories::remove_key(&session, number)?;
-            Voice::new(world.err).success(&format!("Key {number} is trusted no longer"));
+            Voice::new(&mut world.err).success(&format!("Key {number} is trusted no longer"));
         }
         Key::List => {
             let keys = repositories::keys(&open(pkg, world)?)?;
@@ -145,7 +146,7 @@ fn highest(opened: &[Opened]) -> Vec<(&Opened, &Listed)> {
 
 pub(super) fn available(pkg: &Pkg, word: &str, world: &mut World<'_>) -> Result<u8, Failure> {
     let root = open(pkg, world)?;
-    let opened = repositories::open_all(&root, world.now, &world.network, &Voice::new(world.err))?;
+    let opened = repositories::open_all(&root, world.now, &world.network, &Voice::new(&mut world.err))?;
     let found: Vec<_> = highest(&opened).into_iter().filter(|(_, listed)| matches(listed, word)).collect();
     if pkg.json {
         let list: Vec<_> = found
@@ -168,7 +169,7 @@ pub(super) fn available(pkg: &Pkg, word: &str, world: &mut World<'_>) -> Result<
 
 pub(super) fn outdated(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
     let root = open(pkg, world)?;
-    let opened = repositories::open_all(&root, world.now, &world.network, &Voice::new(world.err))?;
+    let opened = repositories::open_all(&root, world.now, &world.network, &Voice::new(&mut world.err))?;
     let installed = installed::briefs(&root)?;
     let newer = |brief: &installed::Brief| {
         let listed = highest(&opened).into_iter().map(|(_, l)| l).find(|l| l.name == brief.name)?;

@@ -5,21 +5,41 @@ use std::sync::Mutex;
 
 use medic_model::ByteSize;
 
+use super::Screen;
 use crate::reporter::{Event, Reporter};
 
-/// Writes events as lines that start with `Info: ` or `Warning: `.
-pub struct Voice<'a>(Mutex<&'a mut (dyn Write + Send)>);
+/// Writes events as lines that start with `Info: ` or `Warning: `; draws how far it is.
+pub struct Voice<'a>(Mutex<Told<'a>>);
+
+struct Told<'a> {
+    screen: &'a mut Screen,
+    /// What is being unpacked: the package, bytes until now, bytes of all of it.
+    unpacking: (String, u64, u64),
+}
 
 impl<'a> Voice<'a> {
-    /// Writes to `err`.
-    pub fn new(err: &'a mut (dyn Write + Send)) -> Self {
-        Self(Mutex::new(err))
+    /// Writes to `screen`.
+    pub fn new(screen: &'a mut Screen) -> Self {
+        Self(Mutex::new(Told { screen, unpacking: Default::default() }))
     }
 
     fn line(&self, kind: &str, text: &str) {
-        if let Ok(mut err) = self.0.lock() {
+        if let Ok(mut told) = self.0.lock() {
             // A terminal that went away must not stop a transaction.
-            let _ = writeln!(err, "{kind}: {text}");
+            let _ = writeln!(told.screen, "{kind}: {text}");
+        }
+    }
+
+    fn progress(&self, doing: &'static str, name: &str, bytes: u64, size: Option<u64>) {
+        if let Ok(mut told) = self.0.lock() {
+            told.screen.progress(doing, name, bytes, size);
+        }
+    }
+
+    /// Takes away what is drawn: results or a question follow.
+    pub fn erase(&self) {
+        if let Ok(mut told) = self.0.lock() {
+            told.screen.erase();
         }
     }
 
@@ -44,8 +64,21 @@ impl Reporter for Voice<'_> {
             }
             Event::Unpacking { package, version, size } => {
                 self.line("Info", &format!("Unpacking {package} {version} ({})", ByteSize(*size)));
+                if let Ok(mut told) = self.0.lock() {
+                    told.unpacking = (package.to_string(), 0, *size);
+                }
             }
-            Event::Unpacked { .. } => {}
+            Event::Unpacked { bytes } => {
+                if let Ok(mut told) = self.0.lock() {
+                    let Told { screen, unpacking: (name, done, size) } = &mut *told;
+                    *done += bytes;
+                    screen.progress("Unpacking", name, *done, Some(*size));
+                }
+            }
+            Event::Downloading { name, bytes, size } => self.progress("Downloading", name, *bytes, *size),
+            Event::Verifying { package, bytes, size } => {
+                self.progress("Verifying", package.as_str(), *bytes, Some(*size));
+            }
             Event::Script { package, script } => {
                 self.line("Info", &format!("Running the '{script}' script of '{package}'"));
             }
