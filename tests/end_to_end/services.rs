@@ -175,16 +175,18 @@ fn waiting_logs_and_usage_are_of_the_real_nginx() {
 fn bash_completes_names_in_the_image() {
     let bash = "/bin/bash-static:/bash:ro";
     let container = Container::serving(&nginx_image().reference, &["--volume", bash]);
-    let complete = |words: &str| {
+    let complete_by = |function: &str, words: &str| {
         let script = format!(
             ". /etc/bash_completion.d/medic-os; COMP_WORDS=({words} ''); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
-             _medic_os \"${{COMP_WORDS[0]}}\"; echo \"${{COMPREPLY[@]}}\""
+             {function} \"${{COMP_WORDS[0]}}\"; echo \"${{COMPREPLY[@]}}\""
         );
         container.exec(&["/bash", "-c", &script]).success().stdout.trim().to_owned()
     };
+    let complete = |words: &str| complete_by("_medic_os", words);
     assert_eq!(complete("svc-restart"), "nginx");
     assert_eq!(complete("svc-restart nginx"), "nginx");
     assert!(complete("supervisor-list nginx").contains("running"));
+    assert_eq!(complete_by("_medic_os_pkg", "pkg files"), "busybox ca-certificates medic-os nginx");
 }
 
 #[test]

@@ -22,6 +22,12 @@ pub use self_signed::{Pair, self_signed};
 pub(crate) use show::date;
 pub use show::{Shown, read};
 
+/// The command line, as its help and its manual page show it.
+#[cfg(test)]
+pub(crate) fn command_line() -> clap::Command {
+    <Certificate as clap::CommandFactory>::command()
+}
+
 /// Runs what `args` say (the program's own name first) and gives the exit code.
 pub fn run(args: Vec<OsString>, world: &mut World<'_>) -> u8 {
     let parsed = match Certificate::try_parse_from(args) {

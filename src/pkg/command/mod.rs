@@ -3,7 +3,11 @@
 pub mod args;
 mod care;
 mod change;
+#[cfg(test)]
+mod completion;
 mod legacy;
+#[cfg(test)]
+mod pages;
 mod query;
 mod screen;
 mod sources;
