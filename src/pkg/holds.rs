@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::installed;
 use crate::paths;
 use crate::root::Root;
-use crate::transaction::Session;
+use crate::transaction::Turn;
 
 fn folder() -> RelPath {
     paths::path(format!("{SYSTEM}/holds"))
@@ -32,17 +32,17 @@ pub fn all(root: &Root) -> Result<BTreeSet<PackageName>, Error> {
 ///
 /// # Errors
 /// It is not installed, or the mark cannot be made.
-pub fn hold(session: &Session, package: &PackageName) -> Result<(), Error> {
-    installed::required(session.root(), package)?;
-    Ok(session.root().write_durable(&mark(package), b"", 0o644)?)
+pub fn hold(turn: &Turn, package: &PackageName) -> Result<(), Error> {
+    installed::required(turn.root(), package)?;
+    turn.write(&mark(package), b"")
 }
 
 /// Holds a package no longer.
 ///
 /// # Errors
 /// It is not held, or the mark cannot be removed.
-pub fn unhold(session: &Session, package: &PackageName) -> Result<(), Error> {
-    if session.root().remove_durable(&mark(package))? {
+pub fn unhold(turn: &Turn, package: &PackageName) -> Result<(), Error> {
+    if turn.remove(&mark(package))? {
         return Ok(());
     }
     let why = "it is not held".to_owned();

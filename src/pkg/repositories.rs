@@ -23,7 +23,7 @@ use crate::error::Error;
 use crate::paths;
 use crate::reporter::{Event, Reporter};
 use crate::root::Root;
-use crate::transaction::Session;
+use crate::transaction::{Session, Turn};
 
 const LIMIT: u64 = 64 << 10;
 
@@ -218,15 +218,17 @@ pub fn remember(session: &Session, opened: &[Opened]) -> Result<(), Error> {
 ///
 /// # Errors
 /// It is there under that name already, cannot be read, or is not to be trusted.
-pub fn add(session: &Session, configured: &Configured, now: u64, network: &Network) -> Result<Opened, Error> {
-    let root = session.root();
+pub fn add(turn: &Turn, configured: &Configured, now: u64, network: &Network) -> Result<Opened, Error> {
+    let root = turn.root();
     if all(root)?.iter().any(|other| other.name == configured.name) {
         let name = &configured.name;
         return Err(Error::Usage(format!("there is a repository '{name}' already: remove it first")));
     }
     let opened = open(root, configured, &keys(root)?, now, network)?;
-    root.write_durable(&file(&configured.name), format!("{}\n", configured.location).as_bytes(), 0o644)?;
-    remember(session, std::slice::from_ref(&opened))?;
+    turn.write(&file(&configured.name), format!("{}\n", configured.location).as_bytes())?;
+    if let Turn::Change(session) = turn {
+        remember(session, std::slice::from_ref(&opened))?;
+    }
     Ok(opened)
 }
 
@@ -234,13 +236,12 @@ pub fn add(session: &Session, configured: &Configured, now: u64, network: &Netwo
 ///
 /// # Errors
 /// There is none of that name, or its file cannot be removed.
-pub fn remove(session: &Session, name: &PackageName) -> Result<(), Error> {
-    let root = session.root();
-    if !root.remove_durable(&file(name))? {
+pub fn remove(turn: &Turn, name: &PackageName) -> Result<(), Error> {
+    if !turn.remove(&file(name))? {
         let why = "there is no repository of that name".to_owned();
         return Err(Error::NoCandidate { text: name.to_string(), why });
     }
-    root.remove_durable(&state(name))?;
+    turn.remove(&state(name))?;
     Ok(())
 }
 
@@ -248,10 +249,10 @@ pub fn remove(session: &Session, name: &PackageName) -> Result<(), Error> {
 ///
 /// # Errors
 /// The text is no key, or it cannot be written.
-pub fn add_key(session: &Session, text: &str) -> Result<KeyId, Error> {
+pub fn add_key(turn: &Turn, text: &str) -> Result<KeyId, Error> {
     let key = TrustedKey::parse(text).map_err(|error| Error::Usage(error.to_string()))?;
     let path = paths::path(format!("{}/{}.pub", keys_folder(), key.id()));
-    session.root().write_durable(&path, key.file().as_bytes(), 0o644)?;
+    turn.write(&path, key.file().as_bytes())?;
     Ok(key.id())
 }
 
@@ -259,15 +260,15 @@ pub fn add_key(session: &Session, text: &str) -> Result<KeyId, Error> {
 ///
 /// # Errors
 /// There is none of that number, or its file cannot be removed.
-pub fn remove_key(session: &Session, number: &str) -> Result<(), Error> {
-    let root = session.root();
+pub fn remove_key(turn: &Turn, number: &str) -> Result<(), Error> {
+    let root = turn.root();
     let mut removed = false;
     for name in root.names(&keys_folder())?.iter().filter(|name| name.ends_with(".pub")) {
         let Ok(path) = format!("{}/{name}", keys_folder()).parse::<RelPath>() else { continue };
         let text = root.read(&path, LIMIT)?.unwrap_or_default();
         let key = TrustedKey::parse(&String::from_utf8_lossy(&text)).ok();
         if key.is_some_and(|key| key.id().to_string().eq_ignore_ascii_case(number)) {
-            removed |= root.remove_durable(&path)?;
+            removed |= turn.remove(&path)?;
         }
     }
     if removed {

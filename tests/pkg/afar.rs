@@ -13,7 +13,7 @@ use crate::web::{Trick, Web};
 
 pub(super) struct Shop {
     pub(super) world: World,
-    web: Web,
+    pub(super) web: Web,
 }
 
 impl Shop {

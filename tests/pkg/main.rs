@@ -5,6 +5,7 @@
 mod afar;
 mod care;
 mod certificate;
+mod commands;
 mod completion;
 #[expect(dead_code, reason = "the tests of the archive reader use the rest")]
 #[path = "../../src/archive/tests/craft.rs"]

@@ -47,49 +47,74 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Install or upgrade packages, all of them or none.
+    #[command(
+        after_help = "Examples:\n  pkg install nginx\n  pkg install 'nginx>=1.30' ./web-v2.0-x64.pkg.tar.zst\n  pkg install --dry-run https://example.org/web.pkg.tar.zst"
+    )]
     Install(Install),
     /// Upgrade installed packages to the highest versions that go together.
+    #[command(after_help = "Examples:\n  pkg upgrade\n  pkg upgrade --dry-run nginx")]
     Upgrade(Upgrade),
     /// Remove packages: what they installed, if it was not edited; never their storage.
+    #[command(after_help = "Examples:\n  pkg remove --yes nginx\n  pkg remove --purge nginx")]
     Remove(Remove),
     /// Make a version current that is still there.
+    #[command(after_help = "Example:\n  pkg use nginx 1.28.3")]
     Use(Use),
     /// Go back to the version that was current before.
+    #[command(after_help = "Example:\n  pkg rollback nginx")]
     Rollback(Rollback),
     /// Reconcile /srv with the packages of the image; init does this at every start.
-    Sync(Sync),
+    #[command(after_help = "Example:\n  pkg sync --dry-run")]
+    Sync(Change),
     /// List packages.
+    #[command(after_help = "Examples:\n  pkg list\n  pkg list --outdated --json")]
     List(List),
     /// Find packages of the repositories by a word in name or summary.
+    #[command(after_help = "Example:\n  pkg search web")]
     Search(Search),
     /// Tell about an installed package.
+    #[command(after_help = "Example:\n  pkg info nginx")]
     Info(One),
     /// List what a package has installed.
+    #[command(after_help = "Example:\n  pkg files nginx")]
     Files(One),
     /// Tell which package a path belongs to.
+    #[command(after_help = "Example:\n  pkg owns /srv/settings/nginx/nginx/nginx.conf")]
     Owns(Owns),
     /// Compare every file with its receipt.
+    #[command(after_help = "Examples:\n  pkg verify\n  pkg verify --repair nginx")]
     Verify(Verify),
     /// Show what was done when.
+    #[command(after_help = "Example:\n  pkg history")]
     History,
     /// Show how settings differ from their defaults.
+    #[command(after_help = "Example:\n  pkg diff-settings nginx")]
     DiffSettings(AnyOf),
     /// Keep packages in their version.
+    #[command(after_help = "Example:\n  pkg hold nginx")]
     Hold(Several),
     /// Keep packages in their version no longer.
+    #[command(after_help = "Example:\n  pkg unhold nginx")]
     Unhold(Several),
     /// Remove the versions that a rollback could go to, to make room.
-    Gc(Gc),
+    #[command(after_help = "Example:\n  pkg gc --dry-run")]
+    Gc(Change),
     /// Look for what is wrong with the package manager's own state.
+    #[command(after_help = "Example:\n  pkg doctor")]
     Doctor,
     /// Add, remove and list repositories.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  pkg repo list")]
     Repo(Repo),
     /// Add, remove and list the keys that are trusted to sign repositories.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  pkg key list")]
     Key(Key),
     /// Read all repositories, and remember their newest indexes.
-    Update,
+    #[command(after_help = "Example:\n  pkg update")]
+    Update {
+        /// Read and check everything, and remember nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 /// `pkg install`
@@ -143,18 +168,27 @@ pub struct Search {
 #[derive(Debug, Subcommand)]
 pub enum Repo {
     /// Add a repository, once it has been read and is trusted.
+    #[command(after_help = "Example:\n  pkg repo add ours https://example.org/packages")]
     Add {
         /// What it is called here.
         name: PackageName,
         /// The absolute path of its folder, or its address: https://…, http://…, or in a registry oci://HOST/NAME.
         location: String,
+        /// Check everything, and write nothing.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Remove a repository; what was installed from it stays.
+    #[command(after_help = "Example:\n  pkg repo remove ours")]
     Remove {
         /// What it is called here.
         name: PackageName,
+        /// Check everything, and write nothing.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// List the repositories.
+    #[command(after_help = "Example:\n  pkg repo list")]
     List,
 }
 
@@ -162,16 +196,25 @@ pub enum Repo {
 #[derive(Debug, Subcommand)]
 pub enum Key {
     /// Trust a minisign public key.
+    #[command(after_help = "Example:\n  pkg key add ours.pub")]
     Add {
         /// A file with the key, or the key itself (RW…).
         key: String,
+        /// Check everything, and write nothing.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Trust a key no longer.
+    #[command(after_help = "Example:\n  pkg key remove 0123456789ABCDEF")]
     Remove {
         /// Its number.
         number: String,
+        /// Check everything, and write nothing.
+        #[arg(long)]
+        dry_run: bool,
     },
     /// List the trusted keys.
+    #[command(after_help = "Example:\n  pkg key list")]
     List,
 }
 
@@ -239,14 +282,6 @@ pub struct Rollback {
     pub change: Change,
 }
 
-/// `pkg sync`
-#[derive(Debug, Args)]
-pub struct Sync {
-    /// How it is done.
-    #[command(flatten)]
-    pub change: Change,
-}
-
 /// A command about one package.
 #[derive(Debug, Args)]
 pub struct One {
@@ -290,12 +325,7 @@ pub struct Several {
     /// Packages.
     #[arg(required = true, value_name = "NAME")]
     pub packages: Vec<PackageName>,
-}
-
-/// `pkg gc`
-#[derive(Debug, Args)]
-pub struct Gc {
-    /// How it is done.
-    #[command(flatten)]
-    pub change: Change,
+    /// Check everything, and write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }

@@ -2,11 +2,10 @@
 
 use serde_json::json;
 
-use super::args::Pkg;
-use super::change::wait;
+use super::args::{Pkg, Several};
 use super::query::{line, open};
-use super::{Failure, Voice, World, json};
-use crate::transaction::Session;
+use super::sources::{said, turn};
+use super::{Failure, World, json};
 use crate::{doctor, history, holds, installed, settings};
 use medic_model::PackageName;
 
@@ -34,21 +33,22 @@ pub(super) fn history(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
     Ok(0)
 }
 
-pub(super) fn hold(
-    pkg: &Pkg,
-    packages: &[PackageName],
-    held: bool,
-    world: &mut World<'_>,
-) -> Result<u8, Failure> {
-    let voice = Voice::new(&mut world.err);
-    let session = Session::begin(&pkg.root, &format!("PID {}", world.pid), wait(pkg), &voice)?;
-    for package in packages {
+pub(super) fn hold(pkg: &Pkg, args: &Several, held: bool, world: &mut World<'_>) -> Result<u8, Failure> {
+    let turn = turn(pkg, args.dry_run, world)?;
+    for package in &args.packages {
         if held {
-            holds::hold(&session, package)?;
+            holds::hold(&turn, package)?;
         } else {
-            holds::unhold(&session, package)?;
+            holds::unhold(&turn, package)?;
         }
-        voice.success(&format!("'{package}' is {}", if held { "held" } else { "held no longer" }));
+        if !pkg.json {
+            let state = if held { "held" } else { "held no longer" };
+            said(args.dry_run, &format!("'{package}' is {state}"), world);
+        }
+    }
+    if pkg.json {
+        let word = if held { "held" } else { "released" };
+        json(world.out, &json!({ word: args.packages }))?;
     }
     Ok(0)
 }

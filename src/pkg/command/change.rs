@@ -133,7 +133,7 @@ pub(super) fn sync(pkg: &Pkg, args: &args::Change, world: &mut World<'_>) -> Res
     let result =
         change(pkg, args, world, |root, _, voice| crate::sync::plan(root, now, args.data_restored, voice));
     match result {
-        Err(Failure::Error(Error::File(error))) if error.is_read_only() => {
+        Err(Failure::Error(error)) if matches!(&*error, Error::File(error) if error.is_read_only()) => {
             let (plan, _) = crate::sync::plan(&Root::open(&pkg.root)?, now, args.data_restored, &())?;
             Err(Error::ReadOnly { what: plan.summary() }.into())
         }
@@ -143,7 +143,7 @@ pub(super) fn sync(pkg: &Pkg, args: &args::Change, world: &mut World<'_>) -> Res
 
 fn nothing(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
     if pkg.json {
-        json(world.out, &json!({ "changes": [] }))?;
+        json(world.out, &changes(&Plan::default()))?;
     } else {
         Voice::new(&mut world.err).info("Nothing to do");
     }
@@ -194,7 +194,7 @@ fn change_by(
     }
     if !is_agreed(&plan, args, world.ask.as_deref_mut()) {
         voice.info("Nothing was done");
-        return Ok(0);
+        return if pkg.json { nothing(pkg, world) } else { Ok(0) };
     }
     let id = format!("{:x}-{:x}", world.now, world.pid);
     let context = Context {
@@ -225,7 +225,7 @@ fn change_by(
         if pkg.json {
             let mut value = changes(&plan);
             unready::shape(&error, &mut value);
-            json(world.out, &value)?;
+            return Err(Failure::Changed(Box::new(error), value));
         }
         return Err(error.into());
     }

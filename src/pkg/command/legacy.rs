@@ -1,42 +1,64 @@
 //! The names of the legacy system: `package-install`, `package-remove`, `package-update`.
 
 use std::ffi::{OsStr, OsString};
+use std::io::Write as _;
+
+use super::World;
 
 /// The legacy exit code of wrong usage.
-pub(super) const USAGE: u8 = 111;
+const USAGE: u8 = 111;
 
-/// The arguments of `pkg` that a legacy command line means; any other is given back as it is. `Err`: what to say about a
-/// wrong one.
-pub(super) fn translate(name: &OsStr, args: Vec<OsString>) -> Result<Vec<OsString>, String> {
-    let (words, operand): (&[&str], &str) = match name.to_str() {
-        Some("package-install") => (&["install", "--yes"], "<package-file>..."),
-        Some("package-update") => (&["install", "--yes"], "[-f] <package-file>..."),
-        Some("package-remove") => (&["remove", "--yes"], "<package-name>..."),
-        _ => return Ok(args),
-    };
-    let name = name.to_string_lossy();
-    let mut translated = vec![OsString::from("pkg")];
-    translated.extend(words.iter().map(OsString::from));
-    let mut operands = args.into_iter().skip(1).peekable();
-    if name == "package-update" && operands.next_if(|word| word == "-f" || word == "--force").is_some() {
-        translated.extend(["--downgrade", "--reinstall"].map(OsString::from));
+/// A legacy name.
+#[derive(Debug)]
+pub(super) struct Legacy {
+    name: &'static str,
+    /// What it is of `pkg`.
+    command: &'static str,
+    /// What follows it.
+    operands: &'static str,
+}
+
+const NAMES: [Legacy; 3] = [
+    Legacy { name: "package-install", command: "install", operands: "<package-file>..." },
+    Legacy { name: "package-update", command: "install", operands: "[-f] <package-file>..." },
+    Legacy { name: "package-remove", command: "remove", operands: "<package-name>..." },
+];
+
+/// The legacy command of that name.
+pub(super) fn find(name: &OsStr) -> Option<&'static Legacy> {
+    NAMES.iter().find(|legacy| name == legacy.name)
+}
+
+impl Legacy {
+    /// The arguments of `pkg` that its own ones mean.
+    pub(super) fn translate(&self, args: Vec<OsString>) -> Vec<OsString> {
+        let mut translated: Vec<OsString> = ["pkg", self.command, "--yes"].map(OsString::from).into();
+        let mut operands = args.into_iter().skip(1).peekable();
+        if self.name == "package-update"
+            && operands.next_if(|word| word == "-f" || word == "--force").is_some()
+        {
+            translated.extend(["--downgrade", "--reinstall"].map(OsString::from));
+        }
+        translated.extend(operands);
+        translated
     }
-    if operands.peek().is_none() {
-        return Err(format!("Usage: {name} {operand}"));
+
+    /// Tells what is wrong with the arguments, in the legacy way; the exit code.
+    pub(super) fn usage(&self, error: &clap::Error, world: &mut World<'_>) -> u8 {
+        // That there is nothing to do is told by the usage alone. The rest of clap's words is about another name.
+        if error.kind() != clap::error::ErrorKind::MissingRequiredArgument {
+            let why = error.to_string();
+            let why = why.lines().next().unwrap_or_default();
+            let _ = writeln!(world.err, "Fatal: {}", why.trim_start_matches("error: "));
+        }
+        let _ = writeln!(world.err, "Usage: {} {}", self.name, self.operands);
+        USAGE
     }
-    translated.extend(operands);
-    Ok(translated)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn words(line: &str) -> Result<String, String> {
-        let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        let name = args[0].clone();
-        translate(&name, args).map(|args| args.join(OsStr::new(" ")).to_string_lossy().into_owned())
-    }
 
     #[test]
     fn legacy_names_mean_the_new_ones() {
@@ -45,14 +67,12 @@ mod tests {
             ("package-update a.pkg", "pkg install --yes a.pkg"),
             ("package-update -f a.pkg", "pkg install --yes --downgrade --reinstall a.pkg"),
             ("package-remove nginx", "pkg remove --yes nginx"),
-            ("pkg list", "pkg list"),
+            ("package-remove", "pkg remove --yes"),
         ] {
-            assert_eq!(words(legacy).as_deref(), Ok(new));
+            let args: Vec<OsString> = legacy.split_whitespace().map(OsString::from).collect();
+            let found = find(&args[0]).expect("a legacy name").translate(args);
+            assert_eq!(found.join(OsStr::new(" ")).to_str(), Some(new));
         }
-        assert_eq!(words("package-remove"), Err("Usage: package-remove <package-name>...".to_owned()));
-        assert_eq!(
-            words("package-update -f"),
-            Err("Usage: package-update [-f] <package-file>...".to_owned())
-        );
+        assert!(find(OsStr::new("pkg")).is_none());
     }
 }

@@ -20,6 +20,7 @@ use std::path::Path;
 
 use clap::Parser as _;
 use medic_repository::Network;
+use serde_json::Value;
 
 use crate::error::Error;
 use args::{Command, Pkg};
@@ -46,13 +47,15 @@ pub struct World<'a> {
 
 /// How a command failed: an error of the library, or results that could not be written.
 pub(crate) enum Failure {
-    Error(Error),
+    Error(Box<Error>),
+    /// After a change; with what `--json` shows of that.
+    Changed(Box<Error>, Value),
     Output,
 }
 
 impl<E: Into<Error>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self::Error(error.into())
+        Self::Error(Box::new(error.into()))
     }
 }
 
@@ -62,21 +65,22 @@ pub fn run(args: Vec<OsString>, mut world: World<'_>) -> u8 {
     if name.as_deref() == Some(OsStr::new("certificate")) {
         return crate::certificate::run(args, &mut world);
     }
-    let args = match legacy::translate(name.as_deref().unwrap_or(OsStr::new("pkg")), args) {
-        Ok(args) => args,
-        Err(usage) => {
-            let _ = writeln!(world.err, "{usage}");
-            return legacy::USAGE;
-        }
+    let legacy = name.as_deref().and_then(legacy::find);
+    let args = match &legacy {
+        Some(legacy) => legacy.translate(args),
+        None => args,
     };
     match Pkg::try_parse_from(args) {
         Ok(pkg) => {
             if pkg.json {
                 world.err.still();
             }
-            finish(dispatch(&pkg, &mut world), &mut world.err)
+            finish(dispatch(&pkg, &mut world), pkg.json, &mut world)
         }
-        Err(error) => usage(&error, &mut world),
+        Err(error) => match legacy {
+            Some(legacy) if error.use_stderr() => legacy.usage(&error, &mut world),
+            _ => usage(&error, &mut world),
+        },
     }
 }
 
@@ -91,16 +95,22 @@ pub(crate) fn usage(error: &clap::Error, world: &mut World<'_>) -> u8 {
     }
 }
 
-fn finish(result: Result<u8, Failure>, err: &mut dyn Write) -> u8 {
-    match result {
-        Ok(code) => code,
-        Err(Failure::Error(error)) => {
-            let _ = writeln!(err, "Fatal: {error}");
-            error.exit_code()
-        }
+fn finish(result: Result<u8, Failure>, is_json: bool, world: &mut World<'_>) -> u8 {
+    let (error, mut value) = match result {
+        Ok(code) => return code,
+        Err(Failure::Error(error)) => (error, Value::Object(Default::default())),
+        Err(Failure::Changed(error, value)) => (error, value),
         // Whoever read the results has closed the pipe: `pkg files x | head` is no failure of ours to tell about.
-        Err(Failure::Output) => 1,
+        Err(Failure::Output) => return 1,
+    };
+    let _ = writeln!(world.err, "Fatal: {error}");
+    let code = error.exit_code();
+    if is_json {
+        value["exit_code"] = code.into();
+        value["error"] = error.to_string().into();
+        let _ = json(world.out, &value);
     }
+    code
 }
 
 fn dispatch(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
@@ -112,14 +122,14 @@ fn dispatch(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
             change::switch(pkg, &switch.package, Some(&switch.version), &switch.change, world)
         }
         Command::Rollback(back) => change::switch(pkg, &back.package, None, &back.change, world),
-        Command::Sync(sync) => change::sync(pkg, &sync.change, world),
+        Command::Sync(change) => change::sync(pkg, change, world),
         Command::List(list) if list.available => sources::available(pkg, "", world),
         Command::List(list) if list.outdated => sources::outdated(pkg, world),
         Command::List(_) => query::list(pkg, world),
         Command::Search(search) => sources::available(pkg, &search.word, world),
         Command::Repo(repo) => sources::repo(pkg, repo, world),
         Command::Key(key) => sources::key(pkg, key, world),
-        Command::Update => sources::update(pkg, world),
+        Command::Update { dry_run } => sources::update(pkg, *dry_run, world),
         Command::Info(one) => query::info(pkg, &one.package, world),
         Command::Files(one) => query::files(pkg, &one.package, world),
         Command::Owns(owns) => query::owns(pkg, &owns.path, world),
@@ -127,14 +137,14 @@ fn dispatch(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
         Command::Verify(verify) => query::verify(pkg, &verify.packages, world),
         Command::History => care::history(pkg, world),
         Command::DiffSettings(settings) => care::settings(pkg, &settings.packages, world),
-        Command::Hold(hold) => care::hold(pkg, &hold.packages, true, world),
-        Command::Unhold(unhold) => care::hold(pkg, &unhold.packages, false, world),
-        Command::Gc(gc) => change::collect(pkg, &gc.change, world),
+        Command::Hold(hold) => care::hold(pkg, hold, true, world),
+        Command::Unhold(unhold) => care::hold(pkg, unhold, false, world),
+        Command::Gc(change) => change::collect(pkg, change, world),
         Command::Doctor => care::doctor(pkg, world),
     }
 }
 
 /// Writes a value as one line of JSON.
-pub(crate) fn json(out: &mut dyn Write, value: &serde_json::Value) -> Result<(), Failure> {
+pub(crate) fn json(out: &mut dyn Write, value: &Value) -> Result<(), Failure> {
     writeln!(out, "{value}").map_err(|_| Failure::Output)
 }

@@ -13,29 +13,58 @@ use super::{Failure, Voice, World, json};
 use crate::error::Error;
 use crate::installed;
 use crate::repositories::{self, Configured, Opened};
-use crate::transaction::Session;
+use crate::root::Root;
+use crate::transaction::{Session, Turn};
 
 /// The most bytes of a file that may be a key.
 const KEY_LIMIT: u64 = 4096;
 
-fn session(pkg: &Pkg, world: &mut World<'_>) -> Result<Session, Failure> {
+/// The turn to change what is remembered; with `--dry-run` only to look.
+pub(super) fn turn(pkg: &Pkg, dry_run: bool, world: &mut World<'_>) -> Result<Turn, Failure> {
+    if dry_run {
+        return Ok(Turn::Look(Root::open(&pkg.root)?));
+    }
     let voice = Voice::new(&mut world.err);
-    Ok(Session::begin(&pkg.root, &format!("PID {}", world.pid), wait(pkg), &voice)?)
+    Ok(Turn::Change(Session::begin(&pkg.root, &format!("PID {}", world.pid), wait(pkg), &voice)?))
+}
+
+/// Tells what was done, or would be.
+pub(super) fn said(dry_run: bool, text: &str, world: &mut World<'_>) {
+    let voice = Voice::new(&mut world.err);
+    if dry_run {
+        voice.info(&format!("Nothing is written; else: {text}"));
+    } else {
+        voice.success(text);
+    }
+}
+
+/// The end of a change that concerns one thing.
+fn done(
+    pkg: &Pkg,
+    dry_run: bool,
+    (word, name): (&str, &str),
+    text: &str,
+    world: &mut World<'_>,
+) -> Result<u8, Failure> {
+    if pkg.json {
+        return json(world.out, &json!({ word: name })).map(|()| 0);
+    }
+    said(dry_run, text, world);
+    Ok(0)
 }
 
 pub(super) fn repo(pkg: &Pkg, repo: &Repo, world: &mut World<'_>) -> Result<u8, Failure> {
     match repo {
-        Repo::Add { name, location } => {
-            let session = session(pkg, world)?;
+        Repo::Add { name, location, dry_run } => {
+            let turn = turn(pkg, *dry_run, world)?;
             let configured = Configured { name: name.clone(), location: location.clone() };
-            let opened = repositories::add(&session, &configured, world.now, &world.network)?;
+            let opened = repositories::add(&turn, &configured, world.now, &world.network)?;
             tell(pkg, std::slice::from_ref(&opened), world)
         }
-        Repo::Remove { name } => {
-            let session = session(pkg, world)?;
-            repositories::remove(&session, name)?;
-            Voice::new(&mut world.err).success(&format!("Repository '{name}' is removed"));
-            Ok(0)
+        Repo::Remove { name, dry_run } => {
+            repositories::remove(&turn(pkg, *dry_run, world)?, name)?;
+            let text = format!("Repository '{name}' is removed");
+            done(pkg, *dry_run, ("removed", name.as_str()), &text, world)
         }
         Repo::List => {
             let all = repositories::all(&open(pkg, world)?)?;
@@ -52,11 +81,12 @@ pub(super) fn repo(pkg: &Pkg, repo: &Repo, world: &mut World<'_>) -> Result<u8, 
     }
 }
 
-pub(super) fn update(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
-    let session = session(pkg, world)?;
-    let opened =
-        repositories::open_all(session.root(), world.now, &world.network, &Voice::new(&mut world.err))?;
-    repositories::remember(&session, &opened)?;
+pub(super) fn update(pkg: &Pkg, dry_run: bool, world: &mut World<'_>) -> Result<u8, Failure> {
+    let turn = turn(pkg, dry_run, world)?;
+    let opened = repositories::open_all(turn.root(), world.now, &world.network, &Voice::new(&mut world.err))?;
+    if let Turn::Change(session) = &turn {
+        repositories::remember(session, &opened)?;
+    }
     tell(pkg, &opened, world)
 }
 
@@ -82,16 +112,16 @@ fn tell(pkg: &Pkg, opened: &[Opened], world: &mut World<'_>) -> Result<u8, Failu
 
 pub(super) fn key(pkg: &Pkg, key: &Key, world: &mut World<'_>) -> Result<u8, Failure> {
     match key {
-        Key::Add { key } => {
+        Key::Add { key, dry_run } => {
             let text = key_text(key)?;
-            let session = session(pkg, world)?;
-            let number = repositories::add_key(&session, &text)?;
-            Voice::new(&mut world.err).success(&format!("Key {number} is trusted"));
+            let number = repositories::add_key(&turn(pkg, *dry_run, world)?, &text)?.to_string();
+            let text = format!("Key {number} is trusted");
+            done(pkg, *dry_run, ("added", &number), &text, world)
         }
-        Key::Remove { number } => {
-            let session = session(pkg, world)?;
-            repositories::remove_key(&session, number)?;
-            Voice::new(&mut world.err).success(&format!("Key {number} is trusted no longer"));
+        Key::Remove { number, dry_run } => {
+            repositories::remove_key(&turn(pkg, *dry_run, world)?, number)?;
+            let text = format!("Key {number} is trusted no longer");
+            done(pkg, *dry_run, ("removed", number), &text, world)
         }
         Key::List => {
             let keys = repositories::keys(&open(pkg, world)?)?;
@@ -102,9 +132,9 @@ pub(super) fn key(pkg: &Pkg, key: &Key, world: &mut World<'_>) -> Result<u8, Fai
             for number in numbers {
                 line(world, &number)?;
             }
+            Ok(0)
         }
     }
-    Ok(0)
 }
 
 fn key_text(key: &str) -> Result<String, Error> {

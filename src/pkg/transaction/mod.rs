@@ -26,6 +26,7 @@ mod session;
 mod sink;
 mod stage;
 mod touched;
+mod turn;
 mod undo;
 mod writeback;
 
@@ -45,6 +46,7 @@ use journal::Journal;
 use touched::Touched;
 
 pub use session::{Session, Wait};
+pub use turn::Turn;
 
 /// What a transaction works with.
 #[derive(Clone, Copy)]
