@@ -4,14 +4,13 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use medic_sys::files::FileError;
-use serde_json::json;
 use x509_cert::der::DecodePem;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 
 use super::CertificateError;
 use super::args::Show;
-use crate::command::World;
+use crate::command::{World, object};
 
 /// The most bytes of a file that may be a certificate.
 const LIMIT: u64 = 1 << 20;
@@ -85,10 +84,14 @@ pub(super) fn show(args: &Show, world: &mut World<'_>) -> Result<(), Certificate
         .div_euclid(DAY);
     let (from, until) = (date(shown.not_before), date(shown.not_after));
     let text = if args.json {
-        json!({
-            "subject": shown.subject, "issuer": shown.issuer, "names": shown.names,
-            "not_before": from, "not_after": until, "days_left": left,
-        })
+        object(&mut [
+            ("subject", shown.subject.into()),
+            ("issuer", shown.issuer.into()),
+            ("names", shown.names.into()),
+            ("not_before", from.into()),
+            ("not_after", until.into()),
+            ("days_left", left.into()),
+        ])
         .to_string()
     } else {
         let days = if left < 0 { "expired".to_owned() } else { format!("{left} days left") };

@@ -1,11 +1,9 @@
 //! The commands that look after what is installed: history, holds, settings, the doctor.
 
-use serde_json::json;
-
 use super::args::{Pkg, Several};
 use super::query::{line, open};
 use super::sources::{said, turn};
-use super::{Failure, World, json};
+use super::{Failure, World, json, object, path, text};
 use crate::{doctor, history, holds, installed, settings};
 use medic_model::PackageName;
 
@@ -48,7 +46,7 @@ pub(super) fn hold(pkg: &Pkg, args: &Several, held: bool, world: &mut World<'_>)
     }
     if pkg.json {
         let word = if held { "held" } else { "released" };
-        json(world.out, &json!({ word: args.packages }))?;
+        json(world.out, &object(&mut [(word, args.packages.iter().map(|name| text(name)).collect())]))?;
     }
     Ok(0)
 }
@@ -61,14 +59,15 @@ pub(super) fn settings(pkg: &Pkg, packages: &[PackageName], world: &mut World<'_
         all.extend(settings::edited(&root, &installed::required(&root, &name)?)?);
     }
     if pkg.json {
-        let list: Vec<_> = all
-            .iter()
-            .map(|one| {
-                json!({ "path": format!("/{}", one.path), "default": format!("/{}", one.default),
-                        "difference": one.difference })
-            })
-            .collect();
-        return json(world.out, &json!(list)).map(|()| 0);
+        let one = |one: settings::Edited| {
+            let fields = [
+                ("path", path(&one.path)),
+                ("default", path(&one.default)),
+                ("difference", one.difference.into()),
+            ];
+            object(&mut { fields })
+        };
+        return json(world.out, &all.into_iter().map(one).collect()).map(|()| 0);
     }
     for one in all {
         match &one.difference {
@@ -82,11 +81,9 @@ pub(super) fn settings(pkg: &Pkg, packages: &[PackageName], world: &mut World<'_
 pub(super) fn doctor(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
     let complaints = doctor::examine(&open(pkg, world)?)?;
     if pkg.json {
-        let list: Vec<_> = complaints
-            .iter()
-            .map(|one| json!({ "path": format!("/{}", one.path), "text": one.text }))
-            .collect();
-        json(world.out, &json!(list))?;
+        let one =
+            |one: &doctor::Complaint| object(&mut [("path", path(&one.path)), ("text", text(&one.text))]);
+        json(world.out, &complaints.iter().map(one).collect())?;
     } else {
         for one in &complaints {
             line(world, &format!("/{} {}", one.path, one.text))?;

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use medic_model::{PackageName, Version};
 use medic_repository::Network;
-use serde_json::json;
+use serde_json::Value;
 
 use super::args::{self, Command, Pkg};
-use super::{Failure, Voice, World, json, unready};
+use super::{Failure, Voice, World, json, object, path, text, unready};
 use crate::error::Error;
 use crate::operation::{self, Operand, Permissions};
-use crate::plan::{Plan, Step};
+use crate::plan::{Change, Notice, Plan, Step};
 use crate::reporter::{Event, Reporter};
 use crate::repositories::{self, Offers, Opened};
 use crate::root::Root;
@@ -265,15 +265,20 @@ fn done_words(plan: &Plan) -> String {
     if words.is_empty() { "Finished".to_owned() } else { format!("{words}: finished") }
 }
 
-fn changes(plan: &Plan) -> serde_json::Value {
-    let changes: Vec<_> = plan
-        .changes
-        .iter()
-        .map(|change| json!({ "package": change.package, "from": change.from, "to": change.to }))
-        .collect();
-    let notices: Vec<_> =
-        plan.notices.iter().map(|n| json!({ "path": format!("/{}", n.path), "text": n.text })).collect();
-    json!({ "changes": changes, "notices": notices })
+fn changes(plan: &Plan) -> Value {
+    let version = |version: &Option<Version>| version.as_ref().map_or(Value::Null, |version| text(version));
+    let change = |change: &Change| {
+        object(&mut [
+            ("package", text(&change.package)),
+            ("from", version(&change.from)),
+            ("to", version(&change.to)),
+        ])
+    };
+    let notice = |notice: &Notice| object(&mut [("path", path(&notice.path)), ("text", text(&notice.text))]);
+    object(&mut [
+        ("changes", plan.changes.iter().map(change).collect()),
+        ("notices", plan.notices.iter().map(notice).collect()),
+    ])
 }
 
 /// `--dry-run`: the steps, in the order in which they would be done.

@@ -54,6 +54,8 @@ pub(crate) enum Failure {
 }
 
 impl<E: Into<Error>> From<E> for Failure {
+    #[cold]
+    #[inline(never)]
     fn from(error: E) -> Self {
         Self::Error(Box::new(error.into()))
     }
@@ -142,6 +144,27 @@ fn dispatch(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
         Command::Gc(change) => change::collect(pkg, change, world),
         Command::Doctor => care::doctor(pkg, world),
     }
+}
+
+/// An object of JSON; `json!` would be a program of its own for each field.
+#[inline(never)]
+pub(crate) fn object(fields: &mut [(&str, Value)]) -> Value {
+    let mut map = serde_json::Map::new();
+    for (name, value) in fields {
+        map.insert((*name).to_owned(), value.take());
+    }
+    Value::Object(map)
+}
+
+/// A text of JSON.
+#[inline(never)]
+pub(crate) fn text(shown: &dyn std::fmt::Display) -> Value {
+    Value::String(shown.to_string())
+}
+
+/// A path of the root as JSON.
+pub(crate) fn path(path: &medic_model::RelPath) -> Value {
+    text(&format_args!("/{path}"))
 }
 
 /// Writes a value as one line of JSON.

@@ -6,10 +6,10 @@ use std::path::{Component, Path};
 use medic_model::manifest::Entry;
 use medic_model::receipt::Origin;
 use medic_model::{ByteSize, PackageName, RelPath};
-use serde_json::json;
+use serde_json::Value;
 
 use super::args::Pkg;
-use super::{Failure, Voice, World, json};
+use super::{Failure, Voice, World, json, object, path as shown, text};
 use crate::error::Error;
 use crate::reporter::{Event, Reporter as _};
 use crate::root::Root;
@@ -45,11 +45,15 @@ pub(super) fn open(pkg: &Pkg, world: &mut World<'_>) -> Result<Root, Failure> {
 pub(super) fn list(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> {
     let briefs = installed::briefs(&open(pkg, world)?)?;
     if pkg.json {
-        let list: Vec<_> = briefs
-            .iter()
-            .map(|b| json!({ "name": b.name, "version": b.version, "arch": b.arch, "summary": b.summary }))
-            .collect();
-        return json(world.out, &json!(list)).map(|()| 0);
+        let one = |brief: &installed::Brief| {
+            object(&mut [
+                ("name", text(&brief.name)),
+                ("version", text(&brief.version)),
+                ("arch", text(&brief.arch)),
+                ("summary", text(&brief.summary)),
+            ])
+        };
+        return json(world.out, &briefs.iter().map(one).collect()).map(|()| 0);
     }
     let width = |text: fn(&installed::Brief) -> usize| briefs.iter().map(text).max().unwrap_or(0);
     let name = width(|brief| brief.name.as_str().len());
@@ -77,16 +81,30 @@ pub(super) fn info(pkg: &Pkg, package: &PackageName, world: &mut World<'_>) -> R
     let texts = |list: &[medic_model::Dependency]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
     let services: Vec<String> = manifest.services.keys().map(ToString::to_string).collect();
     if pkg.json {
-        let value = json!({
-            "name": manifest.name, "version": manifest.version, "arch": manifest.arch,
-            "summary": manifest.summary, "licence": manifest.licence,
-            "origin": { "from": if sha256.is_some() { "archive" } else { "bundle" }, "location": origin, "sha256": sha256 },
-            "installed_at": receipt.installed_at, "previous": receipt.previous, "versions": versions,
-            "size": manifest.installed_size(), "entries": manifest.entries.len(),
-            "depends": texts(&manifest.depends), "conflicts": texts(&manifest.conflicts),
-            "services": services,
-            "components": manifest.provenance.components,
-        });
+        let components = serde_json::to_value(&manifest.provenance.components)
+            .map_err(|error| medic_model::DocumentError::whole("the receipt", error))?;
+        let from = object(&mut [
+            ("from", if sha256.is_some() { "archive" } else { "bundle" }.into()),
+            ("location", origin.into()),
+            ("sha256", sha256.map_or(Value::Null, |sha256| text(&sha256))),
+        ]);
+        let value = object(&mut [
+            ("name", text(&manifest.name)),
+            ("version", text(&manifest.version)),
+            ("arch", text(&manifest.arch)),
+            ("summary", text(&manifest.summary)),
+            ("licence", text(&manifest.licence)),
+            ("origin", from),
+            ("installed_at", receipt.installed_at.into()),
+            ("previous", receipt.previous.as_ref().map_or(Value::Null, |version| text(version))),
+            ("versions", versions.into()),
+            ("size", manifest.installed_size().into()),
+            ("entries", manifest.entries.len().into()),
+            ("depends", texts(&manifest.depends).into()),
+            ("conflicts", texts(&manifest.conflicts).into()),
+            ("services", services.into()),
+            ("components", components),
+        ]);
         return json(world.out, &value).map(|()| 0);
     }
     let size = format!("{} in {} entries", ByteSize(manifest.installed_size()), manifest.entries.len());
@@ -142,7 +160,7 @@ pub(super) fn owns(pkg: &Pkg, path: &Path, world: &mut World<'_>) -> Result<u8, 
     if pkg.json {
         return json(
             world.out,
-            &json!({ "path": format!("/{asked}"), "package": package, "listed": listed }),
+            &object(&mut [("path", shown(&asked)), ("package", text(&package)), ("listed", listed.into())]),
         )
         .map(|()| 0);
     }
@@ -200,8 +218,8 @@ pub(super) fn verify(pkg: &Pkg, packages: &[PackageName], world: &mut World<'_>)
         reports.push((name, receipt.manifest.version, report));
     }
     if pkg.json {
-        let packages: Vec<_> = reports.iter().map(report).collect();
-        json(world.out, &json!({ "packages": packages, "damaged": damaged }))?;
+        let packages = reports.iter().map(report).collect();
+        json(world.out, &object(&mut [("packages", packages), ("damaged", damaged.into())]))?;
     } else {
         let checked: usize = reports.iter().map(|(_, _, report)| report.checked).sum();
         let state = if damaged { "damage was found" } else { "no damage" };
@@ -211,20 +229,19 @@ pub(super) fn verify(pkg: &Pkg, packages: &[PackageName], world: &mut World<'_>)
     Ok(if damaged { DIFFERS } else { 0 })
 }
 
-fn report(
-    (name, version, report): &(PackageName, medic_model::Version, verify::Report),
-) -> serde_json::Value {
-    let findings: Vec<_> = report
-        .findings
-        .iter()
-        .map(|finding| {
-            json!({
-                "path": format!("/{}", finding.path),
-                "finding": finding.what.word(),
-                "damage": finding.what.is_damage(),
-                "message": finding.what.to_string(),
-            })
-        })
-        .collect();
-    json!({ "name": name, "version": version, "checked": report.checked, "findings": findings })
+fn report((name, version, report): &(PackageName, medic_model::Version, verify::Report)) -> Value {
+    let one = |finding: &verify::Finding| {
+        object(&mut [
+            ("path", shown(&finding.path)),
+            ("finding", finding.what.word().into()),
+            ("damage", finding.what.is_damage().into()),
+            ("message", text(&finding.what)),
+        ])
+    };
+    object(&mut [
+        ("name", text(name)),
+        ("version", text(version)),
+        ("checked", report.checked.into()),
+        ("findings", report.findings.iter().map(one).collect()),
+    ])
 }

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use medic_model::{Arch, ByteSize};
+use medic_model::{Arch, ByteSize, PackageName, Version};
 use medic_repository::Listed;
-use serde_json::json;
 
 use super::args::{Key, Pkg, Repo};
 use super::change::wait;
 use super::query::{line, open};
-use super::{Failure, Voice, World, json};
+use super::{Failure, Voice, World, json, object, text};
 use crate::error::Error;
 use crate::installed;
 use crate::repositories::{self, Configured, Opened};
@@ -43,13 +42,13 @@ fn done(
     pkg: &Pkg,
     dry_run: bool,
     (word, name): (&str, &str),
-    text: &str,
+    what: &str,
     world: &mut World<'_>,
 ) -> Result<u8, Failure> {
     if pkg.json {
-        return json(world.out, &json!({ word: name })).map(|()| 0);
+        return json(world.out, &object(&mut [(word, text(&name))])).map(|()| 0);
     }
-    said(dry_run, text, world);
+    said(dry_run, what, world);
     Ok(0)
 }
 
@@ -69,9 +68,10 @@ pub(super) fn repo(pkg: &Pkg, repo: &Repo, world: &mut World<'_>) -> Result<u8, 
         Repo::List => {
             let all = repositories::all(&open(pkg, world)?)?;
             if pkg.json {
-                let list: Vec<_> =
-                    all.iter().map(|one| json!({ "name": one.name, "location": one.location })).collect();
-                return json(world.out, &json!(list)).map(|()| 0);
+                let one = |one: &Configured| {
+                    object(&mut [("name", text(&one.name)), ("location", text(&one.location))])
+                };
+                return json(world.out, &all.iter().map(one).collect()).map(|()| 0);
             }
             for one in all {
                 line(world, &format!("{}  {}", one.name, one.location))?;
@@ -92,15 +92,17 @@ pub(super) fn update(pkg: &Pkg, dry_run: bool, world: &mut World<'_>) -> Result<
 
 fn tell(pkg: &Pkg, opened: &[Opened], world: &mut World<'_>) -> Result<u8, Failure> {
     if pkg.json {
-        let list: Vec<_> = opened
-            .iter()
-            .map(|one| {
-                let index = one.repository.index();
-                json!({ "name": one.name, "repository": index.name, "index": index.version,
-                        "expires_at": index.expires_at, "packages": index.packages.len() })
-            })
-            .collect();
-        return json(world.out, &json!(list)).map(|()| 0);
+        let one = |one: &Opened| {
+            let index = one.repository.index();
+            object(&mut [
+                ("name", text(&one.name)),
+                ("repository", text(&index.name)),
+                ("index", index.version.into()),
+                ("expires_at", index.expires_at.into()),
+                ("packages", index.packages.len().into()),
+            ])
+        };
+        return json(world.out, &opened.iter().map(one).collect()).map(|()| 0);
     }
     for one in opened {
         let index = one.repository.index();
@@ -125,12 +127,11 @@ pub(super) fn key(pkg: &Pkg, key: &Key, world: &mut World<'_>) -> Result<u8, Fai
         }
         Key::List => {
             let keys = repositories::keys(&open(pkg, world)?)?;
-            let numbers: Vec<String> = keys.iter().map(|key| key.id().to_string()).collect();
             if pkg.json {
-                return json(world.out, &json!(numbers)).map(|()| 0);
+                return json(world.out, &keys.iter().map(|key| text(&key.id())).collect()).map(|()| 0);
             }
-            for number in numbers {
-                line(world, &number)?;
+            for key in keys {
+                line(world, &key.id().to_string())?;
             }
             Ok(0)
         }
@@ -179,14 +180,18 @@ pub(super) fn available(pkg: &Pkg, word: &str, world: &mut World<'_>) -> Result<
     let opened = repositories::open_all(&root, world.now, &world.network, &Voice::new(&mut world.err))?;
     let found: Vec<_> = highest(&opened).into_iter().filter(|(_, listed)| matches(listed, word)).collect();
     if pkg.json {
-        let list: Vec<_> = found
-            .iter()
-            .map(|(one, l)| {
-                json!({ "name": l.name, "version": l.version, "arch": l.arch, "summary": l.summary,
-                        "size": l.size, "installed_size": l.installed_size, "repository": one.name })
-            })
-            .collect();
-        return json(world.out, &json!(list)).map(|()| 0);
+        let one = |(one, l): &(&Opened, &Listed)| {
+            object(&mut [
+                ("name", text(&l.name)),
+                ("version", text(&l.version)),
+                ("arch", text(&l.arch)),
+                ("summary", text(&l.summary)),
+                ("size", l.size.into()),
+                ("installed_size", l.installed_size.into()),
+                ("repository", text(&one.name)),
+            ])
+        };
+        return json(world.out, &found.iter().map(one).collect()).map(|()| 0);
     }
     let width = |text: fn(&Listed) -> usize| found.iter().map(|(_, l)| text(l)).max().unwrap_or(0);
     let (name, version) = (width(|l| l.name.as_str().len()), width(|l| l.version.as_str().len()));
@@ -208,11 +213,10 @@ pub(super) fn outdated(pkg: &Pkg, world: &mut World<'_>) -> Result<u8, Failure> 
     };
     let found: Vec<_> = installed.iter().filter_map(newer).collect();
     if pkg.json {
-        let list: Vec<_> = found
-            .iter()
-            .map(|(name, from, to)| json!({ "name": name, "version": from, "available": to }))
-            .collect();
-        return json(world.out, &json!(list)).map(|()| 0);
+        let one = |(name, from, to): &(PackageName, Version, Version)| {
+            object(&mut [("name", text(name)), ("version", text(from)), ("available", text(to))])
+        };
+        return json(world.out, &found.iter().map(one).collect()).map(|()| 0);
     }
     for (name, from, to) in found {
         line(world, &format!("{name}  {from} -> {to}"))?;

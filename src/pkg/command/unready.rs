@@ -1,8 +1,8 @@
 //! When a service does not get ready after a change: back to what was before, and what is told of it.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::args;
+use super::{args, object, text};
 use crate::back;
 use crate::error::Error;
 use crate::plan::Plan;
@@ -76,6 +76,6 @@ fn go_back(
 pub(super) fn shape(error: &Error, changes: &mut Value) {
     if let (Error::NotReady { why, log, rolled_back, .. }, Some(map)) = (error, changes.as_object_mut()) {
         map.insert("rolled_back".to_owned(), Value::Bool(*rolled_back));
-        map.insert("not_ready".to_owned(), json!({ "why": why, "log": log }));
+        map.insert("not_ready".to_owned(), object(&mut [("why", text(why)), ("log", log.clone().into())]));
     }
 }
