@@ -8,6 +8,7 @@
 //! validates in `FromStr` and in `Deserialize`, so a value of it is always well formed.
 
 pub mod arch;
+mod clash;
 pub mod date;
 pub mod digest;
 pub mod document;

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::document::{DocumentError, from_json};
 use crate::package::User;
 use crate::service::Service;
-use crate::{Arch, ComponentName, Dependency, PackageName, RelPath, ServiceName, Sha256, Version, links};
+use crate::{
+    Arch, ComponentName, Dependency, PackageName, RelPath, ServiceName, Sha256, Version, clash, links,
+};
 
 /// The version of the manifest's form that this program writes and reads.
 pub const FORMAT: u32 = 1;
@@ -38,6 +40,9 @@ pub struct Manifest {
     /// Packages that must not be installed beside it.
     #[serde(default)]
     pub conflicts: Vec<Dependency>,
+    /// What it stands for beside itself: names that others may need, or must not be beside; with `=` and a version where needs name one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provides: Vec<Dependency>,
     /// The oldest version that can use the data which this one stores; none says that every version can. An older one is not put in
     /// this one's place unless an operator insists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -128,7 +133,23 @@ pub struct ComponentRecord {
     pub sources: Vec<Sha256>,
 }
 
+/// What a package may say that it provides.
+pub(crate) fn check_provides(provides: &[Dependency], package: &PackageName) -> Result<(), String> {
+    match provides.iter().find(|provided| !provided.is_provision() || provided.name == *package) {
+        Some(wrong) => Err(format!(
+            "'provides' has '{wrong}': write the name of something else than the package itself, or 'name =version'"
+        )),
+        None => Ok(()),
+    }
+}
+
 impl Manifest {
+    /// Whether it is what a need asks for, by its own name or by what it provides.
+    pub fn meets(&self, need: &Dependency) -> bool {
+        need.name == self.name && need.req.matches(&self.version)
+            || self.provides.iter().any(|provided| need.is_met_by(provided))
+    }
+
     /// Reads a manifest and checks what its types alone cannot; `file` is what errors call it.
     pub fn from_json(file: &str, text: &[u8]) -> Result<Self, DocumentError> {
         let manifest: Self = from_json(file, text)?;
@@ -147,7 +168,7 @@ impl Manifest {
         self.entries.iter().map(size).fold(0, u64::saturating_add)
     }
 
-    /// What its types alone cannot say: order, places, permission bits and where links lead.
+    /// What its types alone cannot say: order, places, permission bits, case and where links lead.
     ///
     /// # Errors
     /// What is wrong, in words.
@@ -165,6 +186,7 @@ impl Manifest {
                 self.version
             ));
         }
+        check_provides(&self.provides, &self.name)?;
         if self.entries.len() > MAX_ENTRIES {
             return Err(format!(
                 "the manifest lists {} entries: at most {MAX_ENTRIES} are allowed",
@@ -199,6 +221,9 @@ impl Manifest {
             if let Entry::Link { target, .. } = entry {
                 links.push((path.as_str(), target.as_str()));
             }
+        }
+        if let Some([one, other]) = clash::first(self.entries.iter().map(|entry| entry.path().as_str())) {
+            return Err(format!("'{one}' and '{other}' differ in upper and lower case only"));
         }
         self.check_folders()?;
         links.iter().try_for_each(|(path, target)| links::check(path, target, &links, &roots))

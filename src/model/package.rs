@@ -33,6 +33,9 @@ pub struct PackageDefinition {
     /// Packages that must not be installed beside it.
     #[serde(default)]
     pub conflicts: Vec<Dependency>,
+    /// What it stands for beside itself: names that others may need, or must not be beside; with `=` and a version where needs name one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provides: Vec<Dependency>,
     /// The oldest version that can use the data which this one stores; none says that every version can. An older one is not put in
     /// this one's place unless an operator insists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,6 +76,7 @@ impl PackageDefinition {
         if self.components.is_empty() {
             return Err("'components' is empty: name at least one".to_owned());
         }
+        crate::manifest::check_provides(&self.provides, &self.name)?;
         if let Some(user) = self.users.iter().find(|user| !(1..=65533).contains(&user.id)) {
             return Err(format!(
                 "the user '{}' has the number {}: it must be from 1 to 65533",

@@ -259,6 +259,22 @@ pub struct Dependency {
     pub req: VersionReq,
 }
 
+impl Dependency {
+    /// Whether a package that says it provides `provided` meets this need: a name without a version meets only needs of any version.
+    pub fn is_met_by(&self, provided: &Self) -> bool {
+        self.name == provided.name
+            && match provided.req.0.as_slice() {
+                [(Comparison::Equal, version)] => self.req.matches(version),
+                _ => self.req == VersionReq::ANY,
+            }
+    }
+
+    /// Whether it can stand in `provides`: a name alone, or with the one version that it stands for.
+    pub fn is_provision(&self) -> bool {
+        matches!(self.req.0.as_slice(), [] | [(Comparison::Equal, _)])
+    }
+}
+
 impl FromStr for Dependency {
     type Err = RequirementError;
     fn from_str(text: &str) -> Result<Self, RequirementError> {
@@ -318,6 +334,19 @@ mod tests {
         for pair in ascending.windows(2) {
             assert!(version(pair[0]) < version(pair[1]), "{} < {}", pair[0], pair[1]);
         }
+    }
+
+    #[test]
+    fn what_is_provided_meets_needs_by_its_own_version() {
+        let met = |need: &str, provided: &str| {
+            let [need, provided]: [Dependency; 2] = [need, provided].map(|text| text.parse().expect("valid"));
+            need.is_met_by(&provided)
+        };
+        assert!(met("mail", "mail") && met("mail", "mail =2") && met("mail >=2", "mail =2"));
+        assert!(!met("mail >=2", "mail") && !met("mail >=3", "mail =2") && !met("mail", "post"));
+        let may = |text: &str| text.parse::<Dependency>().expect("valid").is_provision();
+        assert!(may("mail") && may("mail =2"));
+        assert!(!may("mail >=2") && !may("mail =2, =3"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub(crate) fn manifest(name: &str, version: &str) -> Manifest {
         licence: "MIT".to_owned(),
         depends: Vec::new(),
         conflicts: Vec::new(),
+        provides: Vec::new(),
         data_compatible_from: None,
         users: Vec::new(),
         services: Default::default(),

@@ -317,20 +317,22 @@ fn of_archives(
     Ok((plan, Materials { archives: wanted, receipts }))
 }
 
+/// Checks that what is installed, and what is added or has been taken away, go together.
 fn together(
     installed: &BTreeMap<PackageName, Receipt>,
     added: &depends::Together<'_>,
-    removed: Option<&PackageName>,
+    removed: Option<&Manifest>,
 ) -> Result<(), Error> {
-    let mut after: depends::Together<'_> =
+    let mut before: depends::Together<'_> =
         installed.iter().map(|(name, receipt)| (name, &receipt.manifest)).collect();
+    let mut after = before.clone();
     after.extend(added.iter());
     let mut changed: BTreeSet<PackageName> = added.keys().map(|name| (*name).clone()).collect();
     if let Some(removed) = removed {
-        after.remove(removed);
-        changed.insert(removed.clone());
+        before.insert(&removed.name, removed);
+        changed.insert(removed.name.clone());
     }
-    depends::check(&after, &changed)
+    depends::check(&before, &after, &changed)
 }
 
 fn receipt(manifest: Manifest, origin: Origin, old: Option<&Receipt>, now: u64) -> Receipt {
@@ -448,7 +450,7 @@ pub fn remove(root: &Root, packages: &[PackageName], purge: bool, force: bool) -
     for receipt in dependents_first(&removed) {
         let name = &receipt.manifest.name;
         if !force {
-            together(&installed, &BTreeMap::new(), Some(name))?;
+            together(&installed, &BTreeMap::new(), Some(&receipt.manifest))?;
         }
         let versions = installed::versions(root, name)?;
         let versions: Vec<_> = versions.into_iter().map(|v| (v.version, v.arch, v.whole)).collect();

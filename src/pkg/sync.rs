@@ -299,14 +299,15 @@ fn check_together(
     installed: &BTreeMap<PackageName, Receipt>,
     orphans: &[Receipt],
 ) -> Result<(), Error> {
-    let mut after: depends::Together<'_> =
+    let before: depends::Together<'_> =
         installed.iter().map(|(name, receipt)| (name, &receipt.manifest)).collect();
+    let mut after = before.clone();
     after.extend(manifests.iter());
     for orphan in orphans {
         after.remove(&orphan.manifest.name);
     }
     let changed: BTreeSet<PackageName> = manifests.keys().cloned().collect();
-    depends::check(&after, &changed)
+    depends::check(&before, &after, &changed)
 }
 
 fn stamp(root: &Root, bundle: &BTreeMap<PackageName, Bundled>, plan: &mut Plan) -> Result<(), Error> {

@@ -52,6 +52,9 @@ pub struct Listed {
     /// Packages that must not be installed beside it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<Dependency>,
+    /// What it stands for beside itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provides: Vec<Dependency>,
 }
 
 impl Listed {
@@ -68,6 +71,7 @@ impl Listed {
             installed_size: manifest.installed_size(),
             depends: manifest.depends.clone(),
             conflicts: manifest.conflicts.clone(),
+            provides: manifest.provides.clone(),
         }
     }
 

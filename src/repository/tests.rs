@@ -31,6 +31,7 @@ fn archive(folder: &Path, name: &str, version: &str, text: &str) -> PathBuf {
         licence: "MIT".to_owned(),
         depends: vec!["shell >=1".parse().expect("dependency")],
         conflicts: Vec::new(),
+        provides: Vec::new(),
         data_compatible_from: None,
         users: Vec::new(),
         services: BTreeMap::new(),

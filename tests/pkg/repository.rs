@@ -97,6 +97,30 @@ fn a_package_is_installed_by_name_with_what_it_needs() {
 }
 
 #[test]
+fn what_a_package_provides_meets_needs_and_cannot_be_taken_away() {
+    let mail = |name: &str| Package::new(name, "1").provides("mail =2").conflicts("mail");
+    let app = Package::new("app", "1").needs("mail >=2");
+    let shop =
+        Shop::open(&[&app, &mail("exim"), &mail("postfix"), &Package::new("new", "1").needs("mail >=3")]);
+    shop.refuses(
+        &["install", "mail"],
+        5,
+        "'mail' is no package, but what 'exim' or 'postfix' provides: name that",
+    );
+    shop.refuses(&["install", "new"], 5, "'new' 1 needs 'mail >=3', which nothing that there is provides");
+    shop.refuses(&["install", "exim", "postfix"], 5, "conflicts with 'mail', which");
+    shop.world.pkg(["install", "app"]).ok();
+    assert_eq!(shop.world.says("exim"), "exim 1");
+    assert!(shop.world.pkg(["info", "exim"]).ok().out.contains("Provides      mail =2\n"));
+    shop.refuses(&["remove", "exim"], 5, "'app' 1 needs 'mail >=2', and it would not be installed");
+    shop.refuses(&["install", "postfix"], 5, "conflicts with 'mail', which");
+    shop.world.pkg(["remove", "app", "exim"]).ok();
+    shop.world.pkg(["install", "app", "postfix"]).ok();
+    assert_eq!(shop.world.says("postfix"), "postfix 1");
+    shop.world.is_clean();
+}
+
+#[test]
 fn a_file_takes_its_needs_from_the_repository() {
     let shop = Shop::open(&[&Package::new("shell", "2")]);
     let archive = Package::new("app", "1").needs("shell").archive(&shop.world.archives());

@@ -36,6 +36,7 @@ impl Package {
             licence: "MIT".to_owned(),
             depends: Vec::new(),
             conflicts: Vec::new(),
+            provides: Vec::new(),
             data_compatible_from: None,
             users: Vec::new(),
             services: BTreeMap::new(),
@@ -76,6 +77,11 @@ impl Package {
 
     pub fn needs(mut self, dependency: &str) -> Self {
         self.manifest.depends.push(dependency.parse().expect("dependency"));
+        self
+    }
+
+    pub fn provides(mut self, name: &str) -> Self {
+        self.manifest.provides.push(name.parse().expect("provision"));
         self
     }
 

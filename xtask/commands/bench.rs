@@ -12,6 +12,7 @@ mod overhead;
 mod packing;
 mod page;
 mod recorder;
+mod resolving;
 mod server;
 mod supervision;
 mod table;
@@ -74,11 +75,20 @@ pub enum Name {
     Supervision,
     /// The package manager, and dpkg, pacman and tar.
     Installing,
+    /// The package manager's solver, with a repository of many packages.
+    Resolving,
 }
 
 impl Name {
-    const ALL: [Self; 6] =
-        [Self::Overhead, Self::NoOp, Self::Packing, Self::Fetching, Self::Supervision, Self::Installing];
+    const ALL: [Self; 7] = [
+        Self::Overhead,
+        Self::NoOp,
+        Self::Packing,
+        Self::Fetching,
+        Self::Supervision,
+        Self::Installing,
+        Self::Resolving,
+    ];
 
     fn text(self) -> &'static str {
         match self {
@@ -88,6 +98,7 @@ impl Name {
             Self::Fetching => "fetching",
             Self::Supervision => "supervision",
             Self::Installing => "installing",
+            Self::Resolving => "resolving",
         }
     }
 
@@ -99,6 +110,7 @@ impl Name {
             Self::Fetching => fetching::rows(context, quick),
             Self::Supervision => supervision::rows(context, quick),
             Self::Installing => installing::rows(context, quick),
+            Self::Resolving => resolving::rows(context, quick),
         }
     }
 }

@@ -87,6 +87,7 @@ fn without_entries(manifest: &Manifest) -> Manifest {
         licence: manifest.licence.clone(),
         depends: manifest.depends.clone(),
         conflicts: manifest.conflicts.clone(),
+        provides: manifest.provides.clone(),
         data_compatible_from: manifest.data_compatible_from.clone(),
         users: manifest.users.clone(),
         services: manifest.services.clone(),

@@ -44,6 +44,7 @@ pub fn manifest(tree: &Tree) -> Manifest {
         licence: "MIT".to_owned(),
         depends: Vec::new(),
         conflicts: Vec::new(),
+        provides: Vec::new(),
         data_compatible_from: None,
         users: Vec::new(),
         services: Default::default(),

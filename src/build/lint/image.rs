@@ -29,7 +29,12 @@ pub fn image(workspace: &Workspace, image: &Defined<ImageDefinition>) -> Vec<Rem
         }
     }
     for package in &held {
-        for other in package.depends.iter().filter(|other| !image.value.packages.contains(&other.name)) {
+        let is_held = |need: &medic_model::Dependency| {
+            let provides =
+                |other: &&PackageDefinition| other.provides.iter().any(|provided| need.is_met_by(provided));
+            image.value.packages.contains(&need.name) || held.iter().any(provides)
+        };
+        for other in package.depends.iter().filter(|other| !is_held(other)) {
             let message =
                 format!("'{}' depends on '{}', which the image does not hold", package.name, other.name);
             let place = image.document.word("packages", package.name.as_str());

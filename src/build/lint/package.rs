@@ -40,7 +40,9 @@ fn beside(package: &Defined<PackageDefinition>, path: &str, rule: &'static Check
 /// Components and dependencies that do not exist.
 fn names(workspace: &Workspace, package: &Defined<PackageDefinition>) -> Vec<Remark> {
     let recipes: Vec<&str> = workspace.known.keys().map(|name| name.as_str()).collect();
-    let packages: Vec<&str> = workspace.packages.iter().map(|other| other.value.name.as_str()).collect();
+    let provided = workspace.packages.iter().flat_map(|other| &other.value.provides);
+    let names = workspace.packages.iter().map(|other| other.value.name.as_str());
+    let packages: Vec<&str> = names.chain(provided.map(|provided| provided.name.as_str())).collect();
     let components =
         package.value.components.iter().map(|name| ("components", name.as_str(), &recipes, "recipe"));
     let depends =

@@ -55,6 +55,7 @@ pub fn manifest(source: &Source<'_>, tree: &Tree, key: Sha256) -> Result<Manifes
         licence: licence(&components),
         depends: definition.depends.clone(),
         conflicts: definition.conflicts.clone(),
+        provides: definition.provides.clone(),
         data_compatible_from: definition.data_compatible_from.clone(),
         users: definition.users.clone(),
         services: definition.services.clone(),

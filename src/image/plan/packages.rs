@@ -48,8 +48,8 @@ fn by_name(manifests: &[Manifest]) -> Result<BTreeMap<&PackageName, usize>, Plan
 pub(super) fn check_relations(chosen: &[&Manifest]) -> Result<(), PlanError> {
     for manifest in chosen {
         for dependency in &manifest.depends {
-            let other = chosen.iter().find(|other| other.name == dependency.name);
-            if !other.is_some_and(|other| dependency.req.matches(&other.version)) {
+            if !chosen.iter().any(|other| other.meets(dependency)) {
+                let other = chosen.iter().find(|other| other.name == dependency.name);
                 let found = other.map_or_else(
                     || format!("no package '{}'", dependency.name),
                     |other| format!("'{}' {}", other.name, other.version),
@@ -59,10 +59,8 @@ pub(super) fn check_relations(chosen: &[&Manifest]) -> Result<(), PlanError> {
             }
         }
         for conflict in &manifest.conflicts {
-            let clash = chosen
-                .iter()
-                .find(|other| other.name == conflict.name && conflict.req.matches(&other.version));
-            if let Some(other) = clash.filter(|other| other.name != manifest.name) {
+            let mut others = chosen.iter().filter(|other| other.name != manifest.name);
+            if let Some(other) = others.find(|other| other.meets(conflict)) {
                 return Err(PlanError::Conflict {
                     package: manifest.name.clone(),
                     conflict: conflict.clone(),

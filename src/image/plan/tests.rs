@@ -38,6 +38,7 @@ fn package(name: &str, version: &str, files: &[&str]) -> Manifest {
         arch: Arch::X64,
         depends: Vec::new(),
         conflicts: Vec::new(),
+        provides: Vec::new(),
         data_compatible_from: None,
         users: Vec::new(),
         services: BTreeMap::new(),

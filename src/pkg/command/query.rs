@@ -102,6 +102,7 @@ pub(super) fn info(pkg: &Pkg, package: &PackageName, world: &mut World<'_>) -> R
             ("entries", manifest.entries.len().into()),
             ("depends", texts(&manifest.depends).into()),
             ("conflicts", texts(&manifest.conflicts).into()),
+            ("provides", texts(&manifest.provides).into()),
             ("services", services.into()),
             ("components", components),
         ]);
@@ -120,6 +121,7 @@ pub(super) fn info(pkg: &Pkg, package: &PackageName, world: &mut World<'_>) -> R
         ("Size", size),
         ("Needs", texts(&manifest.depends).join(", ")),
         ("Conflicts", texts(&manifest.conflicts).join(", ")),
+        ("Provides", texts(&manifest.provides).join(", ")),
         ("Services", services.join(", ")),
         ("Components", components.join(", ")),
         ("Versions here", versions.join(", ")),

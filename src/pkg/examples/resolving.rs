@@ -77,6 +77,7 @@ fn manifest(number: u64, version: &str, dice: &mut Dice) -> Result<Manifest> {
         licence: "MIT OR Apache-2.0".to_owned(),
         depends: depends?,
         conflicts,
+        provides: Vec::new(),
         data_compatible_from: None,
         users: Vec::new(),
         services: BTreeMap::new(),

@@ -36,12 +36,21 @@ fn words(provider: &Provider<'_>, fact: &External<Id, Ranges<u32>, String>) -> O
             Some(wish) => wish,
             None => format!("'{}' is installed", provider.name(*id)?),
         }),
+        External::FromDependencyOf(id, _, other, _) if provider.choice(*id).is_some() => {
+            let need = provider.choice(*id)?.need;
+            let package = provider.package(*other).filter(|package| *package.name != need.name)?;
+            Some(format!("'{}' provides '{need}'", package.name))
+        }
         External::FromDependencyOf(id, set, other, needed) => {
             let package = provider.package(*id)?;
             let ordinals = (1..).zip(&package.versions).filter(|(ordinal, _)| set.contains(ordinal));
             let (_, candidate) = ordinals.last()?;
             let fact = relation(provider, candidate, *other)?;
             let ground = match provider.package(*other) {
+                None if provider.choice(*other).is_some_and(|choice| choice.options.is_empty()) => {
+                    ", which nothing that there is provides".to_owned()
+                }
+                None if provider.choice(*other).is_some() => String::new(),
                 None => ", which neither is installed nor in a repository".to_owned(),
                 Some(_) if *needed != Ranges::empty() => String::new(),
                 Some(other) => {
@@ -62,10 +71,15 @@ fn wish(provider: &Provider<'_>, id: Id) -> Option<String> {
 }
 
 fn relation(provider: &Provider<'_>, candidate: &Candidate<'_>, other: Id) -> Option<String> {
+    if let Some(choice) = provider.choice(other) {
+        return Some(format!("needs '{}'", choice.need));
+    }
     let name = provider.name(other)?;
     if let Some(need) = candidate.depends.iter().find(|need| need.name == *name) {
         return Some(format!("needs '{need}'"));
     }
-    let conflict = candidate.conflicts.iter().find(|conflict| conflict.name == *name)?;
-    Some(format!("conflicts with '{conflict}'"))
+    let package = provider.package(other)?;
+    let conflict = candidate.conflicts.iter().find(|conflict| package.meeting(conflict).next().is_some())?;
+    let provides = if conflict.name == *name { String::new() } else { format!(", which '{name}' provides") };
+    Some(format!("conflicts with '{conflict}'{provides}"))
 }

@@ -22,6 +22,7 @@ pub(super) struct Candidate<'a> {
     pub(super) version: &'a Version,
     pub(super) depends: &'a [Dependency],
     pub(super) conflicts: &'a [Dependency],
+    pub(super) provides: &'a [Dependency],
     pub(super) source: Source,
 }
 
@@ -41,6 +42,8 @@ pub struct Pool<'a> {
     pub(super) installed: BTreeMap<&'a PackageName, &'a Version>,
     /// What repositories offer; of that, only what a solution may need is added.
     offers: Vec<(&'a Index, Arch)>,
+    /// By what they provide: the packages that do, in one of their versions.
+    providers: HashMap<&'a PackageName, BTreeSet<&'a PackageName>>,
     downgrade: bool,
     held: &'a BTreeSet<PackageName>,
 }
@@ -54,8 +57,8 @@ impl<'a> Pool<'a> {
         held: &'a BTreeSet<PackageName>,
     ) -> Self {
         let (packages, by_name, versions) = (Vec::new(), HashMap::new(), BTreeMap::new());
-        let offers = Vec::new();
-        let mut pool = Self { packages, by_name, installed: versions, offers, downgrade, held };
+        let (offers, providers) = (Vec::new(), HashMap::new());
+        let mut pool = Self { packages, by_name, installed: versions, offers, providers, downgrade, held };
         for receipt in installed.values() {
             pool.installed.insert(&receipt.manifest.name, &receipt.manifest.version);
             pool.add_manifest(&receipt.manifest, Source::Installed);
@@ -72,6 +75,9 @@ impl<'a> Pool<'a> {
     /// the same version stays.
     pub fn offer(&mut self, index: &'a Index, arch: Arch) {
         self.offers.push((index, arch));
+        for listed in index.packages.iter().filter(|listed| listed.arch == arch) {
+            self.note_provider(&listed.name, &listed.provides);
+        }
     }
 
     /// Takes from the repositories whatever a solution may have: what is wished for and what is there, and what any version of those
@@ -84,8 +90,32 @@ impl<'a> Pool<'a> {
             self.take_offers(name);
             let Some(at) = self.find(name) else { continue };
             let needs = self.packages[at].versions.iter().flat_map(|candidate| candidate.depends);
-            names.extend(needs.map(|need| &need.name).filter(|need| reached.insert(need)));
+            let needs: Vec<&PackageName> = needs.map(|need| &need.name).collect();
+            let providers = needs.iter().flat_map(|need| self.providers(need));
+            let found: Vec<&PackageName> = needs.iter().copied().chain(providers).collect();
+            names.extend(found.into_iter().filter(|name| reached.insert(name)));
         }
+    }
+
+    fn note_provider(&mut self, name: &'a PackageName, provides: &'a [Dependency]) {
+        for provided in provides {
+            self.providers.entry(&provided.name).or_default().insert(name);
+        }
+    }
+
+    /// The packages that provide a name in one of their versions, in the order of their own names.
+    pub(super) fn providers(&self, name: &PackageName) -> impl Iterator<Item = &'a PackageName> {
+        self.providers.get(name).into_iter().flatten().copied()
+    }
+
+    /// Whether what is installed meets a need.
+    pub(super) fn is_met(&self, need: &Dependency) -> bool {
+        let is_installed = |name: &&PackageName| self.installed.contains_key(*name);
+        self.installed.get(&need.name).is_some_and(|version| need.req.matches(version))
+            || self.providers(&need.name).filter(is_installed).filter_map(|name| self.find(name)).any(|at| {
+                let mut versions = self.packages[at].versions.iter();
+                versions.any(|candidate| candidate.source == Source::Installed && candidate.provides(need))
+            })
     }
 
     fn take_offers(&mut self, name: &PackageName) {
@@ -96,14 +126,17 @@ impl<'a> Pool<'a> {
             for (at, listed) in (start..).zip(same).filter(|(_, listed)| listed.arch == arch) {
                 let source = Source::Offered(number, at);
                 let (depends, conflicts) = (&listed.depends[..], &listed.conflicts[..]);
-                self.add(&listed.name, Candidate { version: &listed.version, depends, conflicts, source });
+                let (version, provides) = (&listed.version, &listed.provides[..]);
+                self.add(&listed.name, Candidate { version, depends, conflicts, provides, source });
             }
         }
     }
 
     fn add_manifest(&mut self, manifest: &'a Manifest, source: Source) {
         let (depends, conflicts) = (&manifest.depends[..], &manifest.conflicts[..]);
-        self.add(&manifest.name, Candidate { version: &manifest.version, depends, conflicts, source });
+        let (version, provides) = (&manifest.version, &manifest.provides[..]);
+        self.note_provider(&manifest.name, provides);
+        self.add(&manifest.name, Candidate { version, depends, conflicts, provides, source });
     }
 
     fn add(&mut self, name: &'a PackageName, candidate: Candidate<'a>) {
@@ -135,9 +168,25 @@ impl<'a> Pool<'a> {
     }
 }
 
+impl Candidate<'_> {
+    /// Whether it provides what is needed, beside what it is.
+    fn provides(&self, need: &Dependency) -> bool {
+        self.provides.iter().any(|provided| need.is_met_by(provided))
+    }
+}
+
 impl Candidates<'_> {
     /// The ordinals of the versions that meet a requirement; an ordinal is a version's place, from 1.
     pub(super) fn matching(&self, req: &VersionReq) -> impl Iterator<Item = u32> {
         (1..).zip(&self.versions).filter(|(_, candidate)| req.matches(candidate.version)).map(|(n, _)| n)
+    }
+
+    /// The ordinals of the versions that meet a need: the package's own, or of those that provide it.
+    pub(super) fn meeting(&self, need: &Dependency) -> impl Iterator<Item = u32> {
+        let is_own = *self.name == need.name;
+        let meets = move |candidate: &Candidate<'_>| {
+            is_own && need.req.matches(candidate.version) || candidate.provides(need)
+        };
+        (1..).zip(&self.versions).filter(move |(_, candidate)| meets(candidate)).map(|(n, _)| n)
     }
 }

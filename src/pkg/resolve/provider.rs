@@ -1,5 +1,6 @@
 //! The pool as PubGrub wants it: packages and versions as numbers.
 
+use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -31,19 +32,43 @@ pub(super) struct Provider<'a> {
     pub(super) wishes: &'a [Wish],
     /// Names that something needs and that nobody has, ascending. Their numbers are behind those of the pool.
     unknown: Vec<&'a PackageName>,
+    /// Needs that several packages could meet, since some provide what is needed, ascending. Their numbers are behind those.
+    choices: Vec<Choice<'a>>,
+    /// What was chosen on the way: of several packages that will do, one that comes anyway is preferred.
+    taken: RefCell<BTreeSet<Id>>,
+}
+
+/// A need with the packages that meet it. To the solver it is a package, and each of those a version of it.
+pub(super) struct Choice<'a> {
+    pub(super) need: &'a Dependency,
+    /// Each with the versions that will do; the package of that name comes first.
+    pub(super) options: Vec<(Id, Ranges<u32>)>,
 }
 
 impl<'a> Provider<'a> {
     /// Checks that every wish can be met by itself, so that the usual mistakes are told in few words.
     pub(super) fn new(pool: &'a Pool<'a>, wishes: &'a [Wish]) -> Result<Self, String> {
         let candidates = pool.packages.iter().flat_map(|package| &package.versions);
-        let needed = candidates.flat_map(|candidate| candidate.depends).map(|need| &need.name);
-        let unknown: BTreeSet<&PackageName> = needed.filter(|name| pool.find(name).is_none()).collect();
-        let unknown = unknown.into_iter().collect();
-        let provider = Self { pool, wishes, unknown };
+        let needed: BTreeSet<&Dependency> = candidates.flat_map(|candidate| candidate.depends).collect();
+        let (provided, plain): (Vec<&Dependency>, Vec<&Dependency>) =
+            needed.into_iter().partition(|need| pool.providers(&need.name).next().is_some());
+        let mut unknown: Vec<&PackageName> = plain.into_iter().map(|need| &need.name).collect();
+        unknown.retain(|name| pool.find(name).is_none());
+        unknown.dedup();
+        let choices = provided.into_iter().map(|need| choice(pool, need)).collect();
+        let provider = Self { pool, wishes, unknown, choices, taken: RefCell::default() };
         for wish in wishes {
             let Some(at) = pool.find(&wish.name) else {
-                return Err(format!("there is no '{}', neither installed nor in a repository", wish.name));
+                let providers: Vec<String> =
+                    pool.providers(&wish.name).map(|name| format!("'{name}'")).collect();
+                let name = &wish.name;
+                return Err(match providers.as_slice() {
+                    [] => format!("there is no '{name}', neither installed nor in a repository"),
+                    _ => format!(
+                        "'{name}' is no package, but what {} provides: name that",
+                        providers.join(" or ")
+                    ),
+                });
             };
             if pool.packages[at].matching(&wish.req).next().is_none() {
                 return Err(format!("there is no '{}' {}: {}", wish.name, wish.req, provider.versions(at)));
@@ -84,6 +109,11 @@ impl<'a> Provider<'a> {
             .or_else(|| self.unknown.get(at - self.pool.packages.len()).copied())
     }
 
+    /// A need that several packages could meet.
+    pub(super) fn choice(&self, id: Id) -> Option<&Choice<'a>> {
+        self.choices.get((id.0 as usize).checked_sub(self.pool.packages.len() + self.unknown.len())?)
+    }
+
     pub(super) fn candidate(&self, id: Id, ordinal: u32) -> Option<&Candidate<'a>> {
         self.package(id)?.versions.get((ordinal as usize).checked_sub(1)?)
     }
@@ -102,23 +132,47 @@ impl<'a> Provider<'a> {
 
     /// A need. That of an installed version which is not met as things are is no reason to refuse everything.
     fn need(&self, candidate: &Candidate<'_>, need: &Dependency) -> Option<(Id, Ranges<u32>)> {
-        let is_met = || self.pool.installed.get(&need.name).is_some_and(|version| need.req.matches(version));
-        if candidate.source == Source::Installed && !is_met() {
+        if candidate.source == Source::Installed && !self.pool.is_met(need) {
             return None;
+        }
+        if let Ok(at) = self.choices.binary_search_by(|choice| choice.need.cmp(need)) {
+            let id = u32::try_from(self.pool.packages.len() + self.unknown.len() + at).ok()?;
+            return Some((Id(id), Ranges::strictly_higher_than(ABSENT)));
         }
         let id = self.id(&need.name);
         Some((id, self.set(id, &need.req)))
     }
 
-    /// A conflict: the other is absent, or in a version that is not meant.
-    fn conflict(&self, candidate: &Candidate<'_>, conflict: &Dependency) -> Option<(Id, Ranges<u32>)> {
-        let id = Id(u32::try_from(self.pool.find(&conflict.name)?).ok()?);
-        let is_there =
-            self.pool.installed.get(&conflict.name).is_some_and(|version| conflict.req.matches(version));
-        if candidate.source == Source::Installed && is_there {
-            return None;
+    /// A conflict: each other package that is meant, by its name or by what it provides, is absent, or in a version that is not meant.
+    fn conflict(&self, own: Id, candidate: &Candidate<'_>, conflict: &Dependency) -> Vec<(Id, Ranges<u32>)> {
+        let names = std::iter::once(&conflict.name).chain(self.pool.providers(&conflict.name));
+        let others = names.filter_map(|name| Some(Id(u32::try_from(self.pool.find(name)?).ok()?)));
+        let mut constraints = Vec::new();
+        for id in others.filter(|id| *id != own) {
+            let Some(other) = self.package(id) else { continue };
+            let meant = runs(other.meeting(conflict));
+            let is_there = (1..)
+                .zip(&other.versions)
+                .any(|(ordinal, other)| other.source == Source::Installed && meant.contains(&ordinal));
+            if candidate.source != Source::Installed || !is_there {
+                constraints.push((id, meant.complement()));
+            }
         }
-        Some((id, self.set(id, &conflict.req).complement()))
+        constraints
+    }
+
+    /// Of the packages that will do: one that comes anyway, that is there or that was asked for; else the one of that name, else the first.
+    fn best(&self, choice: &Choice<'a>, range: &Ranges<u32>) -> Option<u32> {
+        let taken = self.taken.borrow();
+        let is_near = |id: Id, set: &Ranges<u32>| {
+            let Some(package) = self.package(id) else { return false };
+            let mut versions = (1..).zip(&package.versions).filter(|(ordinal, _)| set.contains(ordinal));
+            versions.any(|(_, candidate)| !matches!(candidate.source, Source::Offered(..)))
+                || self.wishes.iter().any(|wish| wish.name == *package.name)
+        };
+        let options = (1..).zip(&choice.options).filter(|(ordinal, _)| range.contains(ordinal));
+        let rank = |(id, set): &(Id, Ranges<u32>)| (!taken.contains(id), !is_near(*id, set));
+        options.min_by_key(|(ordinal, option)| (rank(option), *ordinal)).map(|(ordinal, _)| ordinal)
     }
 
     fn of_root(&self) -> Vec<(Id, Ranges<u32>)> {
@@ -130,6 +184,16 @@ impl<'a> Provider<'a> {
             self.pool.installed.keys().map(|name| (self.id(name), Ranges::strictly_higher_than(ABSENT)));
         wished.chain(installed).collect()
     }
+}
+
+fn choice<'a>(pool: &Pool<'a>, need: &'a Dependency) -> Choice<'a> {
+    let providers = pool.providers(&need.name).filter(|name| **name != need.name);
+    let packages = std::iter::once(&need.name).chain(providers).filter_map(|name| pool.find(name));
+    let option = |at: usize| {
+        let versions = runs(pool.packages[at].meeting(need));
+        (versions != Ranges::empty()).then_some((Id(u32::try_from(at).ok()?), versions))
+    };
+    Choice { need, options: packages.filter_map(option).collect() }
 }
 
 /// Ranges of neighbouring ordinals.
@@ -167,9 +231,14 @@ impl DependencyProvider for Provider<'_> {
         range: &Ranges<u32>,
         conflicts: &PackageResolutionStatistics,
     ) -> Self::Priority {
-        let count = self.package(*id).map_or(0, |package| {
-            (1..).take(package.versions.len()).filter(|ordinal: &u32| range.contains(ordinal)).count()
-        });
+        // Who is to meet a need is decided when it is known what comes anyway.
+        let count = match (self.package(*id), self.choice(*id)) {
+            (Some(package), _) => {
+                (1..).take(package.versions.len()).filter(|ordinal: &u32| range.contains(ordinal)).count()
+            }
+            (None, Some(_)) => usize::MAX,
+            (None, None) => 0,
+        };
         (conflicts.conflict_count(), Reverse(count))
     }
 
@@ -180,7 +249,11 @@ impl DependencyProvider for Provider<'_> {
         if range.contains(&ABSENT) {
             return Ok(Some(ABSENT));
         }
+        if let Some(choice) = self.choice(*id) {
+            return Ok(self.best(choice, range));
+        }
         let Some(package) = self.package(*id) else { return Ok(None) };
+        self.taken.borrow_mut().insert(*id);
         let ordinals = || (1..).zip(&package.versions).filter(|(ordinal, _)| range.contains(ordinal));
         let highest = self.wishes.iter().any(|wish| wish.highest && wish.name == *package.name);
         let preferred = ordinals().find(|(_, candidate)| match candidate.source {
@@ -198,14 +271,16 @@ impl DependencyProvider for Provider<'_> {
     ) -> Result<Dependencies<Id, Ranges<u32>, String>, Infallible> {
         let constraints: DependencyConstraints<Id, Ranges<u32>> = if *id == ROOT {
             self.of_root().into_iter().collect()
+        } else if let Some(choice) = self.choice(*id) {
+            let at = (*ordinal as usize).checked_sub(1).and_then(|at| choice.options.get(at));
+            at.cloned().into_iter().collect()
         } else {
             let Some(candidate) = self.candidate(*id, *ordinal) else {
                 return Ok(Dependencies::Available(DependencyConstraints::default()));
             };
             let needs = candidate.depends.iter().filter_map(|need| self.need(candidate, need));
-            let other = |conflict: &&Dependency| Some(&conflict.name) != self.name(*id);
-            let conflicts = candidate.conflicts.iter().filter(other);
-            needs.chain(conflicts.filter_map(|conflict| self.conflict(candidate, conflict))).collect()
+            let conflicts = candidate.conflicts.iter();
+            needs.chain(conflicts.flat_map(|conflict| self.conflict(*id, candidate, conflict))).collect()
         };
         Ok(Dependencies::Available(constraints))
     }

@@ -8,15 +8,16 @@ use crate::fixture::manifest;
 
 static NONE_HELD: BTreeSet<PackageName> = BTreeSet::new();
 
-/// `name version: need, !conflict`
+/// `name version: need, !conflict, +provided`
 fn package(line: &str) -> Manifest {
     let (head, rest) = line.split_once(':').unwrap_or((line, ""));
     let (name, version) = head.split_once(' ').expect("name and version");
     let mut manifest = manifest(name, version);
     for word in rest.split(',').map(str::trim).filter(|word| !word.is_empty()) {
-        match word.strip_prefix('!') {
-            Some(conflict) => manifest.conflicts.push(conflict.parse().expect("conflict")),
-            None => manifest.depends.push(word.parse().expect("need")),
+        match word.split_at(1) {
+            ("!", conflict) => manifest.conflicts.push(conflict.parse().expect("conflict")),
+            ("+", provided) => manifest.provides.push(provided.parse().expect("provision")),
+            _ => manifest.depends.push(word.parse().expect("need")),
         }
     }
     manifest
@@ -142,6 +143,55 @@ fn what_is_offered_is_found_from_what_is_there_and_what_is_wished_for() {
         pool.packages.iter().map(|package| package.name.as_str()).collect::<Vec<_>>(),
         ["lib", "deep", "deeper"]
     );
+}
+
+#[test]
+fn what_is_provided_meets_a_need() {
+    let offer = ["app 1: mail", "exim 1: +mail", "exim 2: +mail", "postfix 3: +mail =3, lib", "lib 1"];
+    gives(&[], &offer, &["app"], &["app 1", "exim 2"]);
+    gives(&[], &offer, &["app", "postfix"], &["app 1", "lib 1", "postfix 3"]);
+    gives(&["exim 1: +mail"], &offer, &["app"], &["app 1"]);
+    gives(&["postfix 2: +mail"], &offer, &["app"], &["app 1"]);
+    let with = |line: &'static str| [&offer[..], &[line]].concat();
+    gives(&[], &with("new 1: mail >=2"), &["new"], &["lib 1", "new 1", "postfix 3"]);
+    gives(&[], &with("both 1: mail, postfix"), &["both"], &["both 1", "lib 1", "postfix 3"]);
+    gives(&[], &with("mail 0.1"), &["app"], &["app 1", "mail 0.1"]);
+    gives(&["app 1: mail", "exim 1: +mail"], &offer, &["^app"], &[]);
+    let newer = ["app 1: mail", "app 2: mail >=3", "postfix 3: +mail =3"];
+    gives(&["exim 1: +mail, !mail"], &newer, &["app"], &["app 1"]);
+    gives(&[], &["own 1: +mail, mail"], &["own"], &["own 1"]);
+}
+
+#[test]
+fn what_is_provided_conflicts_as_if_it_had_that_name() {
+    let offer = [
+        "exim 1: +mail, !mail",
+        "postfix 1: +mail, !mail",
+        "mail 1",
+        "quiet 1: !mail >=2",
+        "new 1: +mail =2",
+    ];
+    gives(&[], &offer, &["exim"], &["exim 1"]);
+    let text = solve(&[], &offer, &["exim", "postfix"]).expect_err("none");
+    assert!(text.contains("conflicts with 'mail', which '"), "{text}");
+    let text = solve(&["postfix 1: +mail, !mail"], &offer, &["exim"]).expect_err("none");
+    assert!(text.contains("'postfix' 1 conflicts with 'mail', which 'exim' provides"), "{text}");
+    assert!(solve(&["mail 1"], &offer, &["exim"]).is_err());
+    gives(&["exim 1: +mail"], &offer, &["quiet"], &["quiet 1"]);
+    assert!(solve(&["new 1: +mail =2"], &offer, &["quiet"]).is_err());
+}
+
+#[test]
+fn what_nobody_provides_is_explained() {
+    let says = |offer: &[&str], wish: &str| solve(&[], offer, &[wish]).expect_err("none");
+    let text = says(&["exim 1: +mail", "postfix 1: +mail"], "mail");
+    assert_eq!(text, "'mail' is no package, but what 'exim' or 'postfix' provides: name that");
+    let text = says(&["app 1: mail >=2", "exim 1: +mail"], "app");
+    assert!(text.contains("'app' 1 needs 'mail >=2', which nothing that there is provides"), "{text}");
+    let text = says(&["app 1: mail, !exim", "exim 1: +mail"], "app");
+    for fact in ["'app' 1 needs 'mail'", "'exim' provides 'mail'", "'app' 1 conflicts with 'exim'"] {
+        assert!(text.contains(fact), "'{fact}' is not in: {text}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Which services a change concerns: a decision about two states and the plan between them, made without a supervisor.
 
 use medic_model::manifest::Entry;
-use medic_model::{Manifest, RelPath, ServiceName, Sha256, layout};
+use medic_model::{Dependency, Manifest, PackageName, RelPath, ServiceName, Sha256, layout};
 
 use super::ServiceId;
 use crate::depends::Together;
@@ -21,7 +21,7 @@ pub struct Affected {
 /// A service is concerned when one of these has changed: the software of its package, compared below the version's folder, or put
 /// anew where it was (a reinstallation, a repair); its definition; its `run` script; its settings, where they really were replaced or
 /// removed; the package's scripts and settings that belong to no single service (`env` among them; `install`, `remove`, `setup/` and
-/// `postrun/` are nothing that a running service has read); or the software of a package that its package names in `depends`.
+/// `postrun/` are nothing that a running service has read); or the software of a package that meets a need of its package.
 pub fn affected(before: &Together<'_>, after: &Together<'_>, plan: &Plan) -> Affected {
     let mut found = Affected::default();
     let mut software = Vec::new();
@@ -43,7 +43,7 @@ pub fn affected(before: &Together<'_>, after: &Together<'_>, plan: &Plan) -> Aff
         }
     }
     for (package, manifest) in after {
-        let uses = manifest.depends.iter().any(|need| software.contains(&&need.name));
+        let uses = manifest.depends.iter().any(|need| is_among(&software, need, after));
         if uses || software.contains(package) {
             for service in manifest.services.keys() {
                 let id = ServiceId::new(package, service);
@@ -54,6 +54,11 @@ pub fn affected(before: &Together<'_>, after: &Together<'_>, plan: &Plan) -> Aff
         }
     }
     found
+}
+
+/// Whether one of these packages is what a need asks for.
+fn is_among(packages: &[&PackageName], need: &Dependency, after: &Together<'_>) -> bool {
+    packages.iter().any(|name| **name == need.name || after.get(name).is_some_and(|other| other.meets(need)))
 }
 
 /// Whether the plan has changed a script or a setting that a service has read.

@@ -24,6 +24,7 @@ pub struct Package {
     /// Its services.
     pub services: BTreeMap<ServiceName, Service>,
     depends: Vec<PackageName>,
+    provides: Vec<PackageName>,
 }
 
 /// A receipt ([`medic_model::Receipt`]), as far as it is needed here: the list of files, which is nearly all of it, is
@@ -40,6 +41,8 @@ struct ManifestExcerpt {
     version: Version,
     #[serde(default)]
     depends: Vec<Dependency>,
+    #[serde(default)]
+    provides: Vec<Dependency>,
     #[serde(default)]
     services: BTreeMap<ServiceName, Service>,
 }
@@ -100,9 +103,12 @@ pub fn installed(place: &Place) -> Result<Vec<Package>, PackagesError> {
             packages.push(package);
         }
     }
-    let index = |name: &PackageName| packages.iter().position(|package: &Package| package.name == *name);
-    let after: Vec<Vec<usize>> =
-        packages.iter().map(|package| package.depends.iter().filter_map(index).collect()).collect();
+    let needs = |package: &Package, other: &Package| {
+        let meets = |need: &PackageName| *need == other.name || other.provides.contains(need);
+        package.name != other.name && package.depends.iter().any(meets)
+    };
+    let needed = |package| (0..packages.len()).filter(|at| needs(package, &packages[*at])).collect();
+    let after: Vec<Vec<usize>> = packages.iter().map(needed).collect();
     // Packages that depend on each other in a circle come in alphabetical order: none can ask to be first.
     let (order, _) = sorted(&after);
     let mut packages: Vec<Option<Package>> = packages.into_iter().map(Some).collect();
@@ -126,8 +132,10 @@ fn read(path: &Path, name: &PackageName) -> Result<Option<Package>, PackagesErro
     if manifest.name != *name {
         return Err(PackagesError::Name { path: path.to_owned(), name: manifest.name });
     }
-    let depends = manifest.depends.into_iter().map(|dependency| dependency.name).collect();
-    Ok(Some(Package { name: manifest.name, version: manifest.version, services: manifest.services, depends }))
+    let names = |list: Vec<Dependency>| list.into_iter().map(|each| each.name).collect();
+    let (depends, provides) = (names(manifest.depends), names(manifest.provides));
+    let (name, version, services) = (manifest.name, manifest.version, manifest.services);
+    Ok(Some(Package { name, version, services, depends, provides }))
 }
 
 #[cfg(test)]
@@ -158,6 +166,18 @@ mod tests {
         let names: Vec<&str> = found.iter().map(|package| package.name.as_str()).collect();
         assert_eq!(names, ["b", "d", "c", "a"]);
         assert!(found[0].services.contains_key(&"bd".parse().expect("name")));
+    }
+
+    #[test]
+    fn packages_come_after_those_that_provide_what_they_need() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let receipts = folder.path().join(layout::RECEIPTS);
+        std::fs::create_dir_all(&receipts).expect("made");
+        let provides = |text: String| text.replace("\"services\"", "\"provides\":[\"mail =2\"],\"services\"");
+        std::fs::write(receipts.join("app.json"), receipt("app", "\"mail\"")).expect("written");
+        std::fs::write(receipts.join("exim.json"), provides(receipt("exim", "\"mail\""))).expect("written");
+        let found = installed(&Place::new(folder.path())).expect("read");
+        assert_eq!(found.iter().map(|package| package.name.as_str()).collect::<Vec<_>>(), ["exim", "app"]);
     }
 
     #[test]

@@ -21,6 +21,13 @@ fn paths(forge: &Forge) -> Vec<Hostile> {
         let entries = manifest["entries"].as_array_mut().expect("entries");
         entries.push(entries[entries.len() - 1].clone());
     });
+    let alike = forge.with(
+        vec![
+            Part::file(&forge.software("README"), 0o644, "good\n"),
+            Part::file(&forge.software("readme"), 0o644, "evil\n"),
+        ],
+        |_| {},
+    );
     let reversed = forge.manifest(|manifest| manifest["entries"].as_array_mut().expect("entries").reverse());
     vec![
         hostile("an absolute entry", "it is absolute", file(&forge.canary.display().to_string())),
@@ -48,6 +55,7 @@ fn paths(forge: &Forge) -> Vec<Hostile> {
         hostile("more than permission bits", "asks for set-uid", mode(0o777_7777)),
         hostile("a sticky folder of all packages", "asks for set-uid", folder),
         hostile("an entry twice", "stands twice or out of order", twice),
+        hostile("entries that differ in case only", "differ in upper and lower case only", alike),
         hostile("entries in another order", "stands twice or out of order", reversed),
     ]
 }
@@ -80,6 +88,8 @@ fn identities(forge: &Forge) -> Vec<Hostile> {
         hostile("a machine that nobody knows", "is not an architecture", set("arch", json!("../x64"))),
         hostile("a need that is none", "is not a package name", set("depends", json!(["../evil"]))),
         hostile("a conflict that is none", "is not a requirement", set("conflicts", json!(["; rm -rf /"]))),
+        hostile("a provision that is a wish", "'provides' has", set("provides", json!(["mail >=2"]))),
+        hostile("a provision of itself", "'provides' has", set("provides", json!(["demo =9"]))),
         hostile("a service name that leads upwards", "is not a service name", service("../../boot/init")),
         hostile("a later format", "upgrade pkg", set("format", json!(2))),
         hostile(

@@ -36,18 +36,22 @@ const QUICK: [(u64, u64, usize); 2] = [(200, 5_000_000, 1), (5_000, 20_000_000, 
 
 /// The benchmark.
 pub fn rows(context: &Context, quick: bool) -> Result<Vec<Row>, Failure> {
-    let component = "medic-os".parse().map_err(|error| Failure::Usage(format!("{error}")))?;
-    let built = context.components(&[component])?;
-    let runtime = built.iter().find(|component| component.name.as_str() == "medic-os");
-    let program = runtime.map(|component| component.tree.join("bin/pkg")).unwrap_or_default();
     let scratch = Scratch::new(&context.environment.workspace)?;
-    let bench = Bench { program, scratch: &scratch, jobs: context.jobs.to_string() };
+    let bench = Bench { program: program(context)?, scratch: &scratch, jobs: context.jobs.to_string() };
     let size = fs::metadata(&bench.program).map_err(BenchError::file(&bench.program))?.len();
     let mut rows = vec![alone("size of the program", Figure::bytes([size]), Target::Most(SIZE))];
     for (files, bytes, runs) in if quick { &QUICK[..] } else { &CASES } {
         rows.extend(bench.case(*files, *bytes, *runs)?);
     }
     Ok(rows)
+}
+
+/// `pkg` as it is shipped, built if need be.
+pub(super) fn program(context: &Context) -> Result<PathBuf, Failure> {
+    let component = "medic-os".parse().map_err(|error| Failure::Usage(format!("{error}")))?;
+    let built = context.components(&[component])?;
+    let runtime = built.iter().find(|component| component.name.as_str() == "medic-os");
+    Ok(runtime.map(|component| component.tree.join("bin/pkg")).unwrap_or_default())
 }
 
 struct Bench<'a> {

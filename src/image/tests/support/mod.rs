@@ -30,6 +30,7 @@ pub fn manifest(name: &str, version: &str, arch: Arch) -> Manifest {
         licence: "MIT".to_owned(),
         depends: Vec::new(),
         conflicts: Vec::new(),
+        provides: Vec::new(),
         data_compatible_from: None,
         users: Vec::new(),
         services: std::collections::BTreeMap::new(),
