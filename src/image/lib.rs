@@ -37,6 +37,7 @@ pub mod plan;
 mod progress;
 pub mod report;
 pub mod run;
+pub mod sign;
 mod store;
 mod time;
 
