@@ -28,6 +28,7 @@
 //! has not checked, or writes outside the store and the paths it is given.
 
 pub mod assemble;
+pub mod attach;
 pub mod docker;
 mod error;
 pub mod garbage;
@@ -40,6 +41,7 @@ pub mod run;
 pub mod sign;
 mod store;
 mod time;
+pub mod verify;
 
 pub use assemble::{AssembleSettings, Image, PackageArchive, Written, assemble};
 pub use docker::{Connection, Docker, DockerError};
