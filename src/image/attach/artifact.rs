@@ -152,8 +152,10 @@ impl Artifact {
             }
             PredicateKind::Provenance => {
                 let kind = [("in-toto.io/predicate-type", predicate.kind.uri())];
-                let layer = Blob::new(IN_TOTO, statement.to_owned()).with(&kind);
-                Self::referrer(subject, IN_TOTO, vec![layer], &kind)
+                let layer = |bytes: &[u8]| Blob::new(IN_TOTO, bytes.to_owned()).with(&kind);
+                let beside = predicate.beside.iter().map(|bytes| layer(bytes));
+                let layers = [layer(statement)].into_iter().chain(beside).collect();
+                Self::referrer(subject, IN_TOTO, layers, &kind)
             }
         }
     }

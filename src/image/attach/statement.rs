@@ -36,6 +36,8 @@ pub struct Predicate {
     pub kind: PredicateKind,
     /// It, as JSON.
     pub json: Vec<u8>,
+    /// Statements that it builds on, as JSON: they are attached as they are, beside it.
+    pub beside: Vec<Vec<u8>>,
 }
 
 /// A statement.

@@ -13,7 +13,7 @@ fn subject() -> Subject {
 }
 
 fn predicates() -> Vec<Predicate> {
-    let one = |kind, json: &Value| Predicate { kind, json: json.to_string().into_bytes() };
+    let one = |kind, json: &Value| Predicate { kind, json: json.to_string().into_bytes(), beside: Vec::new() };
     vec![
         one(PredicateKind::Spdx, &json!({"SPDXID": "SPDXRef-DOCUMENT", "packages": []})),
         one(PredicateKind::Provenance, &json!({"buildDefinition": {"buildType": "x"}})),
@@ -119,7 +119,7 @@ fn a_registry_that_keeps_referrers_itself_gets_no_tag_for_them() {
 fn what_others_have_put_there_stays() {
     let memory = Memory::default();
     put(&all(Extent::All), &memory).expect("put");
-    let other = crate::sign::SigningKey::generate().expect("randomness");
+    let other = SigningKey::generate().expect("randomness");
     let theirs = artifacts(&subject(), "registry.example/a", &predicates(), Some(&other), Extent::All);
     put(&theirs.expect("JSON"), &memory).expect("put");
     let digits = "07".repeat(32);

@@ -12,7 +12,7 @@ mod read;
 mod rebuilt;
 mod source;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeSet;
 

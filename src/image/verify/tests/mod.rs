@@ -58,7 +58,9 @@ impl Fixture {
             "config": {"Labels": {"org.opencontainers.image.revision": "abc"}}});
         let config = config.to_string().into_bytes();
         let memory = Memory::default();
-        layers.iter().chain([&config]).for_each(|bytes| drop(memory.add(bytes)));
+        for bytes in layers.iter().chain([&config]) {
+            memory.add(bytes);
+        }
         let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": describe(CONFIG, &config),
             "layers": [describe(LAYER_GZIP, &layers[0]), describe(LAYER_ZSTD, &layers[1])]});
         let top = Self::tag(&memory, MANIFEST, &manifest);
@@ -124,14 +126,14 @@ fn sbom_of(packages: &[(&str, &str)]) -> Predicate {
         json!({"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "I"});
     let relationships: Vec<Value> = holds.chain([describes]).collect();
     let json = json!({"packages": names, "relationships": relationships}).to_string().into_bytes();
-    Predicate { kind: PredicateKind::Spdx, json }
+    Predicate { kind: PredicateKind::Spdx, json, beside: Vec::new() }
 }
 
 fn provenance_of(archives: &[&str]) -> Predicate {
     let archives: Vec<Value> = archives.iter().map(|name| json!({"name": name})).collect();
     let json = json!({"buildDefinition": {"buildType": BUILD_TYPE, "externalParameters": {"revision": "abc"},
         "resolvedDependencies": archives}});
-    Predicate { kind: PredicateKind::Provenance, json: json.to_string().into_bytes() }
+    Predicate { kind: PredicateKind::Provenance, json: json.to_string().into_bytes(), beside: Vec::new() }
 }
 
 fn predicates() -> Vec<Predicate> {
