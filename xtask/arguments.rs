@@ -82,6 +82,9 @@ pub enum Command {
     /// A cache of results, which other builders take instead of building
     #[command(subcommand, after_help = crate::commands::cache::EXAMPLES)]
     Cache(crate::commands::cache::Cache),
+    /// Build an image for one or more architectures, and push it to a repository in a registry
+    #[command(after_help = crate::commands::publish::EXAMPLES)]
+    Publish(Box<crate::commands::publish::Publish>),
     /// A package repository, which `pkg` installs from: in a folder or an OCI registry
     #[command(subcommand, after_help = crate::commands::repo::EXAMPLES)]
     Repo(crate::commands::repo::Repo),

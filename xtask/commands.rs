@@ -14,6 +14,7 @@ pub mod lint;
 pub mod log;
 pub mod new;
 pub mod outdated;
+pub mod publish;
 pub mod repo;
 pub mod reproduce;
 pub mod run;

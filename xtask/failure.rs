@@ -4,10 +4,12 @@ use std::error::Error;
 use std::io::{IsTerminal, Write};
 
 use medic_build::definitions::DefinitionError;
+use medic_build::publish::registry::RegistryError;
 use medic_build::publish::{PublishError, RepositoryError, is_address};
 use medic_build::sandbox::Ending;
 use medic_build::{BuildError, ErrorKind};
 use medic_image::docker::Absent;
+use medic_image::push::PushError;
 use medic_image::run::RunError;
 use medic_image::{DockerError, ImageError};
 use medic_model::DocumentError;
@@ -70,6 +72,9 @@ pub enum Failure {
     /// Nothing was published.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// An image was not published.
+    #[error(transparent)]
+    Push(PushError),
     /// There is no login for a registry that could be used.
     #[error("there is no login for the registry '{host}': {why}")]
     Login {
@@ -112,6 +117,7 @@ impl Failure {
             Self::Lint { .. } => 3,
             Self::Different(_) => 10,
             Self::Publish(error) => publish_exit_code(error),
+            Self::Push(error) => push_exit_code(error),
             Self::Login { .. } => 9,
             Self::Container(code) => u8::try_from(*code).unwrap_or(1),
             Self::Shell(_) => 5,
@@ -169,6 +175,25 @@ fn publish_exit_code(error: &PublishError) -> u8 {
         PublishError::Repository(RepositoryError::Read { location, .. }) if is_address(location) => 9,
         PublishError::Repository(RepositoryError::Read { .. }) | PublishError::Disk(_) => 6,
         _ => 11,
+    }
+}
+
+fn push_exit_code(error: &PushError) -> u8 {
+    match error {
+        PushError::Image(error) => image_exit_code(error),
+        PushError::Registry { source: RegistryError::File { .. }, .. } => 6,
+        PushError::Registry { .. } => 9,
+        PushError::TagTaken { .. } | PushError::TagImmutable { .. } | PushError::TagLost { .. } => 11,
+    }
+}
+
+impl From<PushError> for Failure {
+    /// What is wrong with the image itself is that, whatever was done with it.
+    fn from(error: PushError) -> Self {
+        match error {
+            PushError::Image(error) => Self::Image(error),
+            other => Self::Push(other),
+        }
     }
 }
 

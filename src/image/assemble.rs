@@ -284,7 +284,7 @@ fn document(
     })
 }
 
-fn layer_type(compression: Compression) -> &'static str {
+pub(crate) fn layer_type(compression: Compression) -> &'static str {
     match compression {
         Compression::Gzip => LAYER_GZIP,
         Compression::Zstd => LAYER_ZSTD,

@@ -6,6 +6,7 @@
 //! | [`mod@assemble`] | the plan is carried out: layers are made or taken from the store, documents are digested |
 //! | [`oci`] | the OCI image layout, as a folder or as one archive that Docker loads too |
 //! | [`docker`] | the Docker API: load, ask, run |
+//! | [`push`] | an image, or one for several architectures, into a repository of a registry |
 //! | [`run`] | starting an image: in Docker, or with bubblewrap where there is no daemon |
 //! | [`garbage`] | what of all this is in the store, what names it, what is damaged |
 //! | [`report`] | the table of layers and their sizes |
@@ -36,6 +37,7 @@ mod layers;
 pub mod oci;
 pub mod plan;
 mod progress;
+pub mod push;
 pub mod report;
 pub mod run;
 pub mod sign;

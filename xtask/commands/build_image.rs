@@ -59,7 +59,7 @@ pub fn build(context: &Context, name: &ImageName) -> Result<BuiltImage, Failure>
 }
 
 /// Does it again when something in the store was damaged, which is removed then, and said.
-fn repairing<T>(
+pub fn repairing<T>(
     context: &Context,
     name: &ImageName,
     act: impl Fn() -> Result<T, Failure>,
