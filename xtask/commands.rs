@@ -9,6 +9,7 @@ pub mod cache;
 pub mod gc;
 pub mod golden;
 pub mod graph;
+pub mod image_key;
 pub mod keys;
 pub mod lint;
 pub mod log;
@@ -22,6 +23,8 @@ pub mod sbom;
 pub mod shell;
 pub mod sources;
 pub mod store;
+pub mod verify;
 pub mod why_rebuild;
 
+mod attached;
 mod context;

@@ -11,6 +11,7 @@ use medic_build::{BuildError, ErrorKind};
 use medic_image::docker::Absent;
 use medic_image::push::PushError;
 use medic_image::run::RunError;
+use medic_image::verify::VerifyError;
 use medic_image::{DockerError, ImageError};
 use medic_model::DocumentError;
 
@@ -75,6 +76,20 @@ pub enum Failure {
     /// An image was not published.
     #[error(transparent)]
     Push(PushError),
+    /// Something could not be put beside a published image.
+    #[error(transparent)]
+    Attach(#[from] medic_image::attach::AttachError),
+    /// An image of a registry could not be looked at.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// An image of a registry is not what it should be; each problem was shown.
+    #[error("'{reference}' is not verified: {problems} problem{}", if *problems == 1 { "" } else { "s" })]
+    Unverified {
+        /// The image.
+        reference: String,
+        /// How many.
+        problems: usize,
+    },
     /// There is no login for a registry that could be used.
     #[error("there is no login for the registry '{host}': {why}")]
     Login {
@@ -118,7 +133,8 @@ impl Failure {
             Self::Different(_) => 10,
             Self::Publish(error) => publish_exit_code(error),
             Self::Push(error) => push_exit_code(error),
-            Self::Login { .. } => 9,
+            Self::Login { .. } | Self::Attach(_) | Self::Verify(_) => 9,
+            Self::Unverified { .. } => 14,
             Self::Container(code) => u8::try_from(*code).unwrap_or(1),
             Self::Shell(_) => 5,
             Self::Bench(crate::commands::bench::BenchError::Missing { .. }) => 8,
@@ -252,6 +268,7 @@ mod tests {
             Failure::Login { host: String::new(), why: String::new() },
             Failure::Publish(PublishError::NoKeys),
             Failure::Environment(EnvironmentError::NoStore),
+            Failure::Unverified { reference: String::new(), problems: 1 },
         ];
         for failure in failures {
             assert!(documented.contains(&format!("| {} |", failure.exit_code())));

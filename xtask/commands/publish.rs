@@ -12,6 +12,7 @@ use medic_image::push::{Plan, PushError, Pushed, Release, Reporter, WantedTag, c
 use medic_model::{Arch, ByteSize, ImageName};
 use serde_json::{Value, json};
 
+use super::attached::{Attachments, Signing};
 use super::build_image::{BuiltImage, build, repairing};
 use super::context::Context;
 use super::repo::login_source;
@@ -53,6 +54,9 @@ pub struct Publish {
     /// Speak to the registries without TLS, also where they are not on this machine
     #[arg(long)]
     pub plain_http: bool,
+    /// Who signs, and what is attached.
+    #[command(flatten)]
+    pub signing: Signing,
     /// Publish nothing; show what would be sent
     #[arg(long)]
     pub dry_run: bool,
@@ -92,10 +96,13 @@ struct Destination {
 struct Outcome {
     tags: Vec<Tag>,
     pushed: Pushed,
+    /// Bytes that were sent of signatures and what else is attached.
+    attached: u64,
 }
 
 /// Carries the command out.
 pub fn publish(arguments: &Publish) -> Result<(), Failure> {
+    let key = arguments.signing.key()?;
     let contexts = contexts(arguments)?;
     let no_color = contexts[0].environment.no_color;
     let screen: Arc<dyn Screen> = Arc::from(screen(no_color));
@@ -107,7 +114,9 @@ pub fn publish(arguments: &Publish) -> Result<(), Failure> {
     let (built, outcomes) = repairing(&contexts[0], &arguments.image, || {
         let built: Vec<BuiltImage> =
             contexts.iter().map(|context| build(context, &arguments.image)).collect::<Result<_, _>>()?;
-        let outcomes = push(arguments, &built, &destinations, &*screen)?;
+        let release = Release::of(&built.iter().map(|built| built.image.clone()).collect::<Vec<_>>())?;
+        let attachments = arguments.signing.attachments(&contexts[0], &built, &release, key.as_ref())?;
+        let outcomes = push(arguments, &built, &release, &attachments, &destinations, &*screen)?;
         Ok((built, outcomes))
     })?;
     let mut out = std::io::stdout();
@@ -197,17 +206,17 @@ impl Destination {
 fn push(
     arguments: &Publish,
     built: &[BuiltImage],
+    release: &Release,
+    attachments: &Attachments,
     destinations: &[Destination],
     screen: &dyn Screen,
 ) -> Result<Vec<Outcome>, Failure> {
-    let images: Vec<_> = built.iter().map(|built| built.image.clone()).collect();
-    let release = Release::of(&images)?;
-    let version = images[0].version_tag().parse().map_err(|error| Failure::Usage(format!("{error}")))?;
+    let version = built[0].image.version_tag().parse().map_err(|error| Failure::Usage(format!("{error}")))?;
     let mut plans = Vec::new();
     for destination in destinations {
         let wanted = destination.wanted(&version, &arguments.move_tag);
-        let found = look(&destination.client, &release, &wanted)?;
-        let plan = Plan::new(&release, &found, &wanted, &destination.location())?;
+        let found = look(&destination.client, release, &wanted)?;
+        let plan = Plan::new(release, &found, &wanted, &destination.location())?;
         plans.push((plan, wanted.into_iter().map(|tag| tag.tag).collect::<Vec<_>>()));
     }
     let shown = PushProgress(screen);
@@ -215,12 +224,14 @@ fn push(
     let reporter: &dyn Reporter = if std::io::stderr().is_terminal() { &shown } else { &() };
     let mut outcomes = Vec::new();
     for ((plan, tags), destination) in plans.into_iter().zip(destinations) {
-        let pushed = if arguments.dry_run {
-            plan.expected()
+        let (pushed, attached) = if arguments.dry_run {
+            (plan.expected(), 0)
         } else {
-            carry_out(&plan, &destination.client, &destination.others, reporter)?
+            // Before the tags: whoever pulls signed images only finds the signature with the image.
+            let attached = attachments.put(&destination.repository, &destination.client)?;
+            (carry_out(&plan, &destination.client, &destination.others, reporter)?, attached)
         };
-        outcomes.push(Outcome { tags, pushed });
+        outcomes.push(Outcome { tags, pushed, attached });
     }
     Ok(outcomes)
 }
@@ -233,14 +244,16 @@ fn text(
 ) -> String {
     let image = &built[0].image;
     let archs: Vec<_> = built.iter().map(|built| built.image.arch.as_str()).collect();
-    let done = outcomes.iter().all(|outcome| outcome.pushed.sent == 0 && outcome.pushed.tags.is_empty());
+    let done = outcomes
+        .iter()
+        .all(|outcome| outcome.pushed.sent + outcome.attached == 0 && outcome.pushed.tags.is_empty());
     let state = match (arguments.dry_run, done) {
         (_, true) => "up to date, nothing was done",
         (true, false) => "would be published",
         (false, false) => "published",
     };
     let mut text = format!("{} {} ({}): {state}\n", image.name, image.version, archs.join(", "));
-    for (Destination { repository, .. }, Outcome { tags, pushed }) in destinations.iter().zip(outcomes) {
+    for (Destination { repository, .. }, Outcome { tags, pushed, attached }) in destinations.iter().zip(outcomes) {
         let names: Vec<_> = tags.iter().map(Tag::as_str).collect();
         let would = if arguments.dry_run { "would be sent" } else { "sent" };
         text.push_str(&format!("  {}\n", repository.with_digest(pushed.digest)));
@@ -252,6 +265,9 @@ fn text(
         ));
         if pushed.mounted > 0 {
             text.push_str(&format!(", {} from other repositories", ByteSize(pushed.mounted)));
+        }
+        if *attached > 0 {
+            text.push_str(&format!("; {} of signatures, SBOM and provenance", ByteSize(*attached)));
         }
         text.push('\n');
     }
@@ -271,11 +287,11 @@ fn answer(
     let places: Vec<_> = destinations
         .iter()
         .zip(outcomes)
-        .map(|(destination, Outcome { tags, pushed })| {
+        .map(|(destination, Outcome { tags, pushed, attached })| {
             let names = |tags: &[Tag]| tags.iter().map(|tag| tag.as_str().to_owned()).collect::<Vec<_>>();
             json!({"repository": destination.location(), "reference": destination.repository.with_digest(pushed.digest).to_string(),
                    "tags": names(tags), "set": names(&pushed.tags),
-                   "sent": pushed.sent, "there": pushed.there, "mounted": pushed.mounted})
+                   "sent": pushed.sent, "there": pushed.there, "mounted": pushed.mounted, "attached": attached})
         })
         .collect();
     json!({"format": FORMAT, "image": arguments.image, "version": built[0].image.version, "images": images,

@@ -2,9 +2,10 @@
 //! signs. It is a function of values, and of no time or machine.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use medic_archive::digest;
-use medic_model::{Arch, Sha256};
+use medic_model::Arch;
 use serde_json::{Value, json};
 
 use super::provenance::{Resource, resource};
@@ -20,12 +21,12 @@ pub struct ImageFacts<'a> {
     pub name: &'a str,
     /// Its version.
     pub version: &'a str,
-    /// The digest of its definition, `images/<name>.yaml`.
-    pub definition: Sha256,
+    /// Its definition, `images/<name>.yaml`.
+    pub definition: &'a Path,
     /// The commit that it is made from, as far as one is known.
     pub revision: Option<&'a str>,
-    /// The time of creation that it says, in seconds since 1970-01-01T00:00:00Z.
-    pub created: u64,
+    /// The time of creation that it says (RFC 3339).
+    pub created: &'a str,
     /// Its packages, by architecture.
     pub packages: Vec<(Arch, &'a [BuiltPackage])>,
 }
@@ -38,11 +39,12 @@ pub fn image_build_type() -> String {
 /// The predicate of provenance of an image, as JSON, and the statements of its packages' own that it names.
 ///
 /// # Errors
-/// A package's statement cannot be read.
+/// The definition or a package's statement cannot be read.
 pub fn image_provenance(facts: &ImageFacts<'_>) -> Result<(String, Vec<Vec<u8>>), BuildError> {
-    let definition = format!("images/{}.yaml", facts.name);
+    let definition = digest::of_file(facts.definition).map_err(StoreError::from_io("read", facts.definition))?;
     let mut all: BTreeSet<Resource> = BTreeSet::new();
-    all.insert(resource(definition, facts.definition).annotated("kind", "image definition"));
+    let name = format!("images/{}.yaml", facts.name);
+    all.insert(resource(name, definition.sha256).annotated("kind", "image definition"));
     let mut statements = Vec::new();
     for package in facts.packages.iter().flat_map(|(_, packages)| *packages) {
         let path = &package.documents.provenance;

@@ -174,12 +174,14 @@ fn the_provenance_of_an_image_names_its_packages_and_their_own_provenance() {
         BuiltPackage { manifest, archive, sha256, size, documents, fresh: false, isolation: Vec::new() }
     };
     let packages = [package(Arch::X64), package(Arch::Arm64)];
+    let definition = folder.path().join("web.yaml");
+    fs_err::write(&definition, "abc").expect("written");
     let facts = ImageFacts {
         name: "web",
         version: "1.0",
-        definition: Sha256::from_bytes([1; 32]),
+        definition: &definition,
         revision: Some("abc"),
-        created: 7,
+        created: "2026-01-01T00:00:00Z",
         packages: vec![(Arch::X64, &packages[..1]), (Arch::Arm64, &packages[1..])],
     };
     let (text, statements) = image_provenance(&facts).expect("read");

@@ -14,6 +14,7 @@
 mod artifact;
 mod bundle;
 mod place;
+mod registry;
 pub mod referrers;
 pub mod statement;
 

@@ -25,6 +25,7 @@ pub use problem::{Problem, VerifyError};
 pub use rebuilt::{Rebuilt, compare};
 pub use source::Source;
 
+use crate::assemble::REVISION;
 use crate::attach::PredicateKind;
 use crate::sign::PublicKey;
 use claims::{Claims, Wanted};
@@ -258,7 +259,7 @@ impl Looking<'_> {
             arch: arch(configuration["architecture"].as_str().unwrap_or_default()),
             config: config.digest.clone(),
             layers: layers.iter().map(|layer| layer.digest.clone()).collect(),
-            revision: labels["org.opencontainers.image.revision"].as_str().map(str::to_owned),
+            revision: labels[REVISION].as_str().map(str::to_owned),
             packages,
         };
         let (count, packages) = (layers.len(), image.packages.len());

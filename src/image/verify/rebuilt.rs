@@ -34,8 +34,7 @@ pub fn compare(published: &VerifiedImage, built: &Image) -> Rebuilt {
     }
     let config = built.config.digest.oci();
     if published.config != config {
-        let revision = built.configuration.config.labels.get("org.opencontainers.image.revision");
-        let because = match (&published.revision, revision) {
+        let because = match (&published.revision, built.revision()) {
             (Some(theirs), Some(ours)) if theirs != ours => {
                 format!(": it was made from the commit {}, and this is {ours}", theirs.escape_debug())
             }

@@ -7,6 +7,7 @@
 //! | `gate` | who asks: a login from a callback, a token for it, both renewed when they are over |
 //! | `blobs` | blobs: asked for, mounted from another repository, uploaded whole and in one request |
 //! | `manifests` | manifests by tag or digest; tags |
+//! | `reading` | blobs as they come; what refers to a manifest |
 //! | [`wait`] | what is tried again, and after how long |
 //!
 //! Uploads are one `POST` and one `PUT` each, the way that every registry knows: chunks (`PATCH`) are lost by some. A login is shown to the registry
@@ -17,6 +18,7 @@ mod error;
 mod exchange;
 mod gate;
 mod manifests;
+mod reading;
 pub mod reference;
 pub mod wait;
 
