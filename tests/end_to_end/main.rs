@@ -20,6 +20,7 @@ mod runners;
 mod scheduling;
 mod services;
 mod serving;
+mod signing;
 mod stopping;
 mod store;
 mod tutorial;

@@ -63,7 +63,8 @@ impl Signing {
                 .chain([&release.top])
                 .find(|document| document.digest == image.manifest.digest);
             let (Some(document), Extent::All) = (document, extent) else { continue };
-            let text = image_document(image.name.as_str(), image.version.as_str(), image.arch, &one.packages)?;
+            let text =
+                image_document(image.name.as_str(), image.version.as_str(), image.arch, &one.packages)?;
             let sbom = Predicate { kind: PredicateKind::Spdx, json: text.into_bytes(), beside: Vec::new() };
             let provenance = provenance(context, &[one])?;
             attachments.subjects.push((subject(document), vec![sbom.clone(), provenance]));
@@ -128,6 +129,9 @@ mod tests {
     fn a_subject_is_the_document() {
         let document = Document::new("application/x", b"{}".to_vec());
         let subject = subject(&document);
-        assert_eq!((subject.digest, subject.size, subject.media_type.as_str()), (document.digest, 2, "application/x"));
+        assert_eq!(
+            (subject.digest, subject.size, subject.media_type.as_str()),
+            (document.digest, 2, "application/x")
+        );
     }
 }

@@ -227,9 +227,13 @@ fn push(
         let (pushed, attached) = if arguments.dry_run {
             (plan.expected(), 0)
         } else {
-            // Before the tags: whoever pulls signed images only finds the signature with the image.
+            let (rest, tags) = plan.in_two();
+            let mut pushed = carry_out(&rest, &destination.client, &destination.others, reporter)?;
             let attached = attachments.put(&destination.repository, &destination.client)?;
-            (carry_out(&plan, &destination.client, &destination.others, reporter)?, attached)
+            let tagged = carry_out(&tags, &destination.client, &[], reporter)?;
+            pushed.sent += tagged.sent;
+            pushed.tags = tagged.tags;
+            (pushed, attached)
         };
         outcomes.push(Outcome { tags, pushed, attached });
     }
@@ -253,7 +257,9 @@ fn text(
         (false, false) => "published",
     };
     let mut text = format!("{} {} ({}): {state}\n", image.name, image.version, archs.join(", "));
-    for (Destination { repository, .. }, Outcome { tags, pushed, attached }) in destinations.iter().zip(outcomes) {
+    for (Destination { repository, .. }, Outcome { tags, pushed, attached }) in
+        destinations.iter().zip(outcomes)
+    {
         let names: Vec<_> = tags.iter().map(Tag::as_str).collect();
         let would = if arguments.dry_run { "would be sent" } else { "sent" };
         text.push_str(&format!("  {}\n", repository.with_digest(pushed.digest)));

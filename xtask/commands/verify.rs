@@ -69,7 +69,8 @@ pub fn verify(arguments: &Verify) -> Result<(), Failure> {
         (Some(digest), _) => digest.oci(),
         (None, Some(tag)) => tag.to_string(),
         (None, None) => {
-            let message = format!("'{0}' names no image: add a tag, such as {0}:1.0, or a digest", arguments.reference);
+            let message =
+                format!("'{0}' names no image: add a tag, such as {0}:1.0, or a digest", arguments.reference);
             return Err(Failure::Usage(message));
         }
     };
@@ -108,7 +109,9 @@ fn rebuild(arguments: &Verify, verified: &mut Verified) -> Result<(), Failure> {
         Some(name) => name.clone(),
         None => {
             let last = arguments.reference.repository().rsplit('/').next().unwrap_or_default();
-            let wrong = |error| Failure::Usage(format!("which image of images/ is it? Name it with --image ({error})"));
+            let wrong = |error| {
+                Failure::Usage(format!("which image of images/ is it? Name it with --image ({error})"))
+            };
             last.parse().map_err(wrong)?
         }
     };
@@ -125,7 +128,9 @@ fn rebuilt(
     image: &VerifiedImage,
 ) -> Result<Result<String, Problem>, Failure> {
     let Some(arch) = image.arch else {
-        return Ok(Err(Problem::Rebuilt("it is for a machine that this builder builds nothing for".to_owned())));
+        return Ok(Err(Problem::Rebuilt(
+            "it is for a machine that this builder builds nothing for".to_owned(),
+        )));
     };
     let context = Context::new(&BuildOptions {
         arch: Some(arch),

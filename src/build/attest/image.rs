@@ -41,7 +41,8 @@ pub fn image_build_type() -> String {
 /// # Errors
 /// The definition or a package's statement cannot be read.
 pub fn image_provenance(facts: &ImageFacts<'_>) -> Result<(String, Vec<Vec<u8>>), BuildError> {
-    let definition = digest::of_file(facts.definition).map_err(StoreError::from_io("read", facts.definition))?;
+    let definition =
+        digest::of_file(facts.definition).map_err(StoreError::from_io("read", facts.definition))?;
     let mut all: BTreeSet<Resource> = BTreeSet::new();
     let name = format!("images/{}.yaml", facts.name);
     all.insert(resource(name, definition.sha256).annotated("kind", "image definition"));

@@ -167,7 +167,8 @@ impl Artifact {
         layers: Vec<Blob>,
         annotations: &[(&str, &str)],
     ) -> Self {
-        let (empty, none, annotations) = (Blob::new(EMPTY_TYPE, EMPTY.to_vec()), BTreeMap::new(), texts(annotations));
+        let (empty, none, annotations) =
+            (Blob::new(EMPTY_TYPE, EMPTY.to_vec()), BTreeMap::new(), texts(annotations));
         let manifest = json(&Manifest {
             schema_version: 2,
             media_type: MANIFEST,
@@ -193,7 +194,10 @@ impl Artifact {
 ///
 /// # Errors
 /// What the tag leads to is no manifest with layers.
-pub(super) fn tagged(there: Option<&[u8]>, layers: &[Blob]) -> Result<Option<(Vec<u8>, Blob)>, serde_json::Error> {
+pub(super) fn tagged(
+    there: Option<&[u8]>,
+    layers: &[Blob],
+) -> Result<Option<(Vec<u8>, Blob)>, serde_json::Error> {
     let there: Value = there.map_or(Ok(Value::Null), serde_json::from_slice)?;
     let mut all = there["layers"].as_array().cloned().unwrap_or_default();
     let before = all.len();

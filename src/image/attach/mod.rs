@@ -14,8 +14,8 @@
 mod artifact;
 mod bundle;
 mod place;
-mod registry;
 pub mod referrers;
+mod registry;
 pub mod statement;
 
 use medic_model::Sha256;

@@ -14,6 +14,9 @@ use crate::verify::Source;
 /// So often an index is written anew when somebody else has written it in the meantime.
 const ATTEMPTS: usize = 5;
 
+/// What to do where a registry takes no artifacts.
+const REFUSED: &str = "; for a registry that takes no such thing, '--no-attach' leaves it out";
+
 /// A repository of a registry that artifacts are put into.
 pub trait Place: Source {
     /// Puts a blob there, unless it is; says whether it was sent.
@@ -33,7 +36,7 @@ pub trait Place: Source {
 #[derive(Debug, thiserror::Error)]
 pub enum AttachError {
     /// The registry's.
-    #[error("the {what} of {subject} could not be put into the registry: {source}")]
+    #[error("the {what} of {subject} could not be put into the registry: {source}{hint}")]
     Registry {
         /// What was put there.
         what: String,
@@ -41,6 +44,8 @@ pub enum AttachError {
         subject: String,
         /// Why.
         source: io::Error,
+        /// What to do, where that is known.
+        hint: &'static str,
     },
     /// There is something else under its name.
     #[error(
@@ -53,7 +58,9 @@ pub enum AttachError {
         source: serde_json::Error,
     },
     /// Others write the same tag all the time.
-    #[error("the tag '{tag}' was written by somebody else at the same time, {ATTEMPTS} times in a row: publish again")]
+    #[error(
+        "the tag '{tag}' was written by somebody else at the same time, {ATTEMPTS} times in a row: publish again"
+    )]
     Contended {
         /// The tag.
         tag: String,
@@ -103,8 +110,10 @@ pub fn put(artifacts: &[Artifact], place: &dyn Place) -> Result<u64, AttachError
 }
 
 fn failed(what: &str, subject: &str) -> impl Fn(io::Error) -> AttachError + use<> {
+    // What refers to an image is new, and not every registry takes it.
+    let hint = if what.starts_with("application/") { REFUSED } else { "" };
     let (what, subject) = (what.to_owned(), subject.to_owned());
-    move |source| AttachError::Registry { what: what.clone(), subject: subject.clone(), source }
+    move |source| AttachError::Registry { what: what.clone(), subject: subject.clone(), source, hint }
 }
 
 fn put_blobs(blobs: &[Blob], place: &dyn Place) -> io::Result<u64> {

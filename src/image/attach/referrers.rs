@@ -45,7 +45,8 @@ pub fn with(there: Option<&[u8]>, artifacts: &[&Artifact]) -> Result<Option<Vec<
         if manifests.iter().any(|entry| entry["digest"].as_str() == Some(&digest)) {
             continue;
         }
-        let entry = Entry { media_type: MANIFEST, digest, size: manifest.len() as u64, artifact_type, annotations };
+        let entry =
+            Entry { media_type: MANIFEST, digest, size: manifest.len() as u64, artifact_type, annotations };
         manifests.push(serde_json::to_value(&entry)?);
     }
     let index = Index { schema_version: 2, media_type: INDEX, manifests };

@@ -34,7 +34,11 @@ impl Source for Client {
         Self::referrers(self, digest).map_err(told)
     }
 
-    fn blob(&self, digest: Sha256, read: &mut dyn FnMut(&mut dyn Read) -> io::Result<()>) -> io::Result<bool> {
+    fn blob(
+        &self,
+        digest: Sha256,
+        read: &mut dyn FnMut(&mut dyn Read) -> io::Result<()>,
+    ) -> io::Result<bool> {
         self.read_blob(digest, read).map_err(told)
     }
 }

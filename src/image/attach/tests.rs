@@ -13,7 +13,8 @@ fn subject() -> Subject {
 }
 
 fn predicates() -> Vec<Predicate> {
-    let one = |kind, json: &Value| Predicate { kind, json: json.to_string().into_bytes(), beside: Vec::new() };
+    let one =
+        |kind, json: &Value| Predicate { kind, json: json.to_string().into_bytes(), beside: Vec::new() };
     vec![
         one(PredicateKind::Spdx, &json!({"SPDXID": "SPDXRef-DOCUMENT", "packages": []})),
         one(PredicateKind::Provenance, &json!({"buildDefinition": {"buildType": "x"}})),
@@ -62,7 +63,10 @@ fn a_manifest_names_its_subject_and_what_it_is() {
     let Some(Artifact::Referrer { manifest, blobs, .. }) = all.get(1) else { panic!("no referrer: {all:?}") };
     let manifest = parsed(manifest);
     assert_eq!(manifest["artifactType"], "application/spdx+json");
-    assert_eq!(manifest["subject"], json!({"mediaType": MANIFEST, "digest": subject().digest.oci(), "size": 400}));
+    assert_eq!(
+        manifest["subject"],
+        json!({"mediaType": MANIFEST, "digest": subject().digest.oci(), "size": 400})
+    );
     assert_eq!(manifest["config"]["mediaType"], "application/vnd.oci.empty.v1+json");
     assert_eq!(manifest["layers"][0]["digest"], blobs[1].digest.oci());
     assert_eq!(blobs[1].bytes, predicates()[0].json, "the document as it is");
@@ -128,7 +132,10 @@ fn what_others_have_put_there_stays() {
         parsed(&manifest)[list].as_array().map(Vec::len)
     };
     // The documents as they are have no key in them: they are the same.
-    assert_eq!((count(".sig", "layers"), count(".att", "layers"), count("", "manifests")), (Some(2), Some(4), Some(8)));
+    assert_eq!(
+        (count(".sig", "layers"), count(".att", "layers"), count("", "manifests")),
+        (Some(2), Some(4), Some(8))
+    );
     let manifest = parsed(&memory.manifest(&format!("sha256-{digits}.sig")).expect("read").expect("there"));
     let config = manifest["config"]["digest"].as_str().expect("a digest").parse().expect("a digest");
     let config = parsed(&memory.bytes(config).expect("there"));
@@ -136,7 +143,10 @@ fn what_others_have_put_there_stays() {
     let by = |key: &PublicKey| {
         let is_by = |layer: &&Value| {
             let digest = layer["digest"].as_str().expect("a digest").parse().expect("a digest");
-            key.verifies(&memory.bytes(digest).expect("there"), layer["annotations"][SIGNATURE].as_str().expect("one"))
+            key.verifies(
+                &memory.bytes(digest).expect("there"),
+                layer["annotations"][SIGNATURE].as_str().expect("one"),
+            )
         };
         manifest["layers"].as_array().into_iter().flatten().filter(is_by).count()
     };
@@ -157,4 +167,12 @@ fn a_tag_that_leads_to_something_else_is_said() {
     memory.put_manifest(&tag, MANIFEST, b"<html>").expect("put");
     let error = put(&all(Extent::All), &memory).expect_err("no manifest").to_string();
     assert!(error.contains(&tag) && error.contains("no manifest in JSON"), "{error}");
+}
+
+#[test]
+fn a_registry_that_takes_no_referrers_is_said_with_a_way_out() {
+    let memory = Memory { refuses_referrers: true, ..Memory::default() };
+    let error = put(&all(Extent::All), &memory).expect_err("refused").to_string();
+    assert!(error.contains("MANIFEST_INVALID") && error.contains("--no-attach"), "{error}");
+    put(&all(Extent::Signatures), &memory).expect("signatures alone are taken");
 }

@@ -99,6 +99,13 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// The same in two: everything but the tags, and the tags alone. Between the two comes what stands beside the image, so that
+    /// whoever asks for a tag finds that too.
+    pub fn in_two(self) -> (Self, Self) {
+        let tags = Self { blobs: Vec::new(), there: Vec::new(), documents: Vec::new(), ..self.clone() };
+        (Self { tags: Vec::new(), ..self }, tags)
+    }
+
     /// Whether everything is there, and every tag leads to it.
     pub fn is_done(&self) -> bool {
         self.blobs.is_empty() && self.documents.is_empty() && self.tags.is_empty()
@@ -176,5 +183,21 @@ mod tests {
         assert!(said.contains(&theirs.oci()) && said.contains(&release.top.digest.oci()), "{said}");
         let plan = Plan::new(&release, &found, &[wanted("latest", true)], PLACE).expect("planned");
         assert_eq!(plan.tags[0].before, Some(theirs));
+    }
+
+    #[test]
+    fn a_plan_in_two_is_the_same_plan() {
+        let release = release();
+        let tag: Tag = "1.0".parse().expect("a tag");
+        let wanted = [WantedTag { tag, may_move: false }];
+        let plan = Plan::new(&release, &Found::default(), &wanted, "here").expect("planned");
+        let (first, tags) = plan.clone().in_two();
+        assert_eq!((&first.blobs, &first.documents, &tags.tags), (&plan.blobs, &plan.documents, &plan.tags));
+        assert!(
+            first.tags.is_empty()
+                && tags.blobs.is_empty()
+                && tags.documents.is_empty()
+                && tags.there.is_empty()
+        );
     }
 }

@@ -6,7 +6,9 @@ use p256::SecretKey;
 use p256::ecdsa::signature::{Signer as _, Verifier as _};
 use p256::ecdsa::{Signature, SigningKey as Secret, VerifyingKey};
 use p256::elliptic_curve::zeroize::Zeroizing;
-use p256::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
+use p256::pkcs8::{
+    DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding,
+};
 
 use super::sealed;
 use super::{from_base64, to_base64};
@@ -42,13 +44,17 @@ pub enum KeyError {
     )]
     ProtectedByOthers,
     /// Protected, and no password was given.
-    #[error("it has a password: set COSIGN_PASSWORD, or give a file whose first line it is with --password-file")]
+    #[error(
+        "it has a password: set COSIGN_PASSWORD, or give a file whose first line it is with --password-file"
+    )]
     NoPassword,
     /// The password is not the key's.
     #[error("its password is another one, or the file is damaged")]
     WrongPassword,
     /// Protected in a way that would take more than this machine should give.
-    #[error("its password is guarded by {0}: only scrypt with at most 1 GiB of memory, and nacl/secretbox, are read")]
+    #[error(
+        "its password is guarded by {0}: only scrypt with at most 1 GiB of memory, and nacl/secretbox, are read"
+    )]
     Guard(String),
     /// There is no randomness.
     #[error("the system gives no random numbers: {0}")]
@@ -250,7 +256,8 @@ mod tests {
     fn what_is_no_key_is_said_to_be_what_it_is() {
         let error = |text: &str| SigningKey::parse(text, None).expect_err("no key");
         assert_eq!(error(PUBLIC), KeyError::Public);
-        for none in ["", "x", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
+        for none in ["", "x", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"]
+        {
             assert_eq!(error(none), KeyError::NotAKey, "{none}");
         }
         let label = |name: &str| format!("-----BEGIN {name}-----\nAAAA\n-----END {name}-----\n");
@@ -260,7 +267,11 @@ mod tests {
         for secret in [PKCS8, SEC1, COSIGN] {
             assert_eq!(PublicKey::parse(secret).expect_err("secret"), KeyError::Secret);
         }
-        for none in ["", include_str!("vectors/ed25519.pub"), "-----BEGIN PUBLIC KEY-----\n\n-----END PUBLIC KEY-----"] {
+        for none in [
+            "",
+            include_str!("vectors/ed25519.pub"),
+            "-----BEGIN PUBLIC KEY-----\n\n-----END PUBLIC KEY-----",
+        ] {
             assert_eq!(PublicKey::parse(none).expect_err("no key"), KeyError::NotAPublicKey, "{none}");
         }
     }

@@ -90,7 +90,8 @@ pub fn open(text: &str, password: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError>
     }
     let params = sealed.kdf.params.params().ok_or_else(guard)?;
     let salt = from_base64(&sealed.kdf.salt).ok_or(KeyError::NotAKey)?;
-    let nonce = from_base64(&sealed.cipher.nonce).filter(|nonce| nonce.len() == 24).ok_or(KeyError::NotAKey)?;
+    let nonce =
+        from_base64(&sealed.cipher.nonce).filter(|nonce| nonce.len() == 24).ok_or(KeyError::NotAKey)?;
     let content = from_base64(&sealed.ciphertext).ok_or(KeyError::NotAKey)?;
     let cipher = cipher(password, &salt, &params)?;
     let opened = cipher.decrypt(Nonce::from_slice(&nonce), content.as_slice());
@@ -170,17 +171,24 @@ mod tests {
     /// Nothing makes this program take more memory than a key is worth.
     #[test]
     fn a_file_cannot_ask_for_everything() {
-        for (name, value) in [("N", 1u64 << 40), ("N", 0), ("N", 65_537), ("r", 0), ("r", 1 << 30), ("p", 0), ("p", 9)] {
+        for (name, value) in
+            [("N", 1u64 << 40), ("N", 0), ("N", 65_537), ("r", 0), ("r", 1 << 30), ("p", 0), ("p", 9)]
+        {
             let text = with(|json| json["kdf"]["params"][name] = value.into());
             let error = open(&text, b"secret").expect_err("refused");
-            assert!(matches!(&error, KeyError::Guard(guard) if guard.contains(&format!("{name}={value}"))), "{error}");
+            assert!(
+                matches!(&error, KeyError::Guard(guard) if guard.contains(&format!("{name}={value}"))),
+                "{error}"
+            );
         }
         for (part, value) in [("kdf", "argon2"), ("cipher", "none")] {
             let text = with(|json| json[part]["name"] = value.into());
             let error = open(&text, b"secret").expect_err("refused").to_string();
             assert!(error.contains(value), "{error}");
         }
-        for text in ["", "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----", COSIGN.trim_end_matches("KEY-----\n")] {
+        for text in
+            ["", "-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----", COSIGN.trim_end_matches("KEY-----\n")]
+        {
             assert_eq!(open(text, b"secret").expect_err("no key"), KeyError::NotAKey);
         }
     }

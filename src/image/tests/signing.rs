@@ -70,7 +70,8 @@ impl Registry {
     fn client(&self) -> Client {
         let host = format!("127.0.0.1:{}", self.port);
         let network = Network { authorities: "/nonexistent".into(), ..Network::default() };
-        Client::new(Scheme::Http, &host, NAME, &network, Arc::new(|| Ok(None)), Arc::new(Machine)).expect("made")
+        Client::new(Scheme::Http, &host, NAME, &network, Arc::new(|| Ok(None)), Arc::new(Machine))
+            .expect("made")
     }
 
     /// Assembles an image of two packages, whose first has this version.
@@ -197,11 +198,15 @@ impl Drop for Registry {
 
 fn spdx(versions: &[(&str, &str)]) -> Value {
     let mut packages = vec![json!({"SPDXID": "SPDXRef-I", "name": "web", "versionInfo": "1"})];
-    let mut relationships = vec![json!({"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-I"})];
+    let mut relationships = vec![
+        json!({"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-I"}),
+    ];
     for (name, version) in versions {
         let id = format!("SPDXRef-{name}");
         packages.push(json!({"SPDXID": id, "name": name, "versionInfo": version}));
-        relationships.push(json!({"spdxElementId": "SPDXRef-I", "relationshipType": "CONTAINS", "relatedSpdxElement": id}));
+        relationships.push(
+            json!({"spdxElementId": "SPDXRef-I", "relationshipType": "CONTAINS", "relatedSpdxElement": id}),
+        );
     }
     json!({"SPDXID": "SPDXRef-DOCUMENT", "spdxVersion": "SPDX-2.3", "packages": packages, "relationships": relationships})
 }
@@ -233,7 +238,8 @@ fn what_is_signed_here_cosign_verifies() {
 
     let repository = registry.repository();
     let root = registry.path("root.json");
-    std::fs::write(&root, r#"{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1"}"#).expect("written");
+    std::fs::write(&root, r#"{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1"}"#)
+        .expect("written");
     let bundles = ["--new-bundle-format", "--trusted-root", &root.to_string_lossy()];
     for document in release.children.iter().chain([&release.top]) {
         let digest = document.digest.oci();
@@ -320,14 +326,20 @@ fn what_is_wrong_both_refuse() {
     assert_eq!(registry.problems("1", &key, true), [""; 0]);
     // Another key.
     registry.cosign_refuses(&other_public, "1");
-    assert_eq!(registry.problems("1", &other, true), ["wrong-key", "statement-wrong-key", "statement-wrong-key"]);
+    assert_eq!(
+        registry.problems("1", &other, true),
+        ["wrong-key", "statement-wrong-key", "statement-wrong-key"]
+    );
     // The tag is moved to an image that nobody signed, and the signature of the first is put beside it.
     let moved = registry.push(&[registry.image("0.2", Arch::X64)], "1");
     registry.cosign_refuses(&public, "1");
     assert_eq!(registry.problems("1", &key, false), ["no-signature"]);
     let tags = registry.path("registry/docker/registry/v2/repositories").join(NAME).join("_manifests/tags");
     let tag = |digest: medic_model::Sha256| tags.join(format!("sha256-{digest}.sig"));
-    support::done("cp", &["-r", &tag(release.top.digest).to_string_lossy(), &tag(moved.top.digest).to_string_lossy()]);
+    support::done(
+        "cp",
+        &["-r", &tag(release.top.digest).to_string_lossy(), &tag(moved.top.digest).to_string_lossy()],
+    );
     registry.cosign_refuses(&public, "1");
     assert_eq!(registry.problems("1", &key, false), ["signature-of-another-image"]);
     // A layer is exchanged where the registry keeps it. cosign looks at no layer.

@@ -87,7 +87,8 @@ impl Reader<'_> {
     /// Simple signing: the payload is a blob, its signature an annotation.
     fn signatures(&self, manifest: &[u8]) -> Result<(), Fault> {
         for layer in self.layers("the manifest of the signatures", manifest)? {
-            let signature = layer.annotations.get(SIGNATURE).filter(|_| layer.media_type == payload::MEDIA_TYPE);
+            let signature =
+                layer.annotations.get(SIGNATURE).filter(|_| layer.media_type == payload::MEDIA_TYPE);
             let Some(signature) = signature else { continue };
             let bytes = blob(self.source, "a signature's payload", &layer, payload::MAX_PAYLOAD)?;
             let digest = payload::digest(&bytes).unwrap_or_default();
@@ -106,7 +107,8 @@ impl Reader<'_> {
             if layer.media_type == dsse::MEDIA_TYPE {
                 let what = "a signed statement";
                 let bytes = blob(self.source, what, &layer, MAX_STATEMENT)?;
-                let envelope = serde_json::from_slice(&bytes).map_err(|error| Fault::unusable(what, error))?;
+                let envelope =
+                    serde_json::from_slice(&bytes).map_err(|error| Fault::unusable(what, error))?;
                 self.envelope(&envelope);
             }
         }
@@ -139,7 +141,13 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn attached(&self, what: &str, manifest: &Document, layer: Descriptor, wanted: Wanted) -> Result<(), Fault> {
+    fn attached(
+        &self,
+        what: &str,
+        manifest: &Document,
+        layer: Descriptor,
+        wanted: Wanted,
+    ) -> Result<(), Fault> {
         // Told by the layer: cosign 2 does not write the artifact's type where it belongs.
         if layer.media_type == BUNDLE {
             let said = manifest.annotations.get("dev.sigstore.bundle.predicateType");
@@ -162,7 +170,10 @@ impl Reader<'_> {
 /// No more of them than are looked at: the rest would only cost time.
 fn few(what: &str, all: Vec<Descriptor>) -> Result<Vec<Descriptor>, Fault> {
     if all.len() > MAX_ATTACHED {
-        return Err(Fault::unusable(what, format!("it names {} things: at most {MAX_ATTACHED} are looked at", all.len())));
+        return Err(Fault::unusable(
+            what,
+            format!("it names {} things: at most {MAX_ATTACHED} are looked at", all.len()),
+        ));
     }
     Ok(all)
 }

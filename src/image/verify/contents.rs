@@ -36,7 +36,8 @@ pub(super) fn sbom(document: &Value, packages: &BTreeSet<Listed>) -> Result<(), 
         return Err(Problem::Lacks { what: "SBOM", packages: lacking });
     }
     let related = |first: &str, relation: &str| -> BTreeSet<&str> {
-        let of = |one: &&Value| text(one, "spdxElementId") == first && text(one, "relationshipType") == relation;
+        let of =
+            |one: &&Value| text(one, "spdxElementId") == first && text(one, "relationshipType") == relation;
         list(document, "relationships").filter(of).map(|one| text(one, "relatedSpdxElement")).collect()
     };
     let described = related("SPDXRef-DOCUMENT", "DESCRIBES");
@@ -52,7 +53,11 @@ pub(super) fn sbom(document: &Value, packages: &BTreeSet<Listed>) -> Result<(), 
 
 /// A statement of provenance by this builder names the archive of every package of the image. Those of other builders are their own
 /// matter.
-pub(super) fn provenance(predicate: &Value, packages: &BTreeSet<Listed>, build_type: &str) -> Result<(), Problem> {
+pub(super) fn provenance(
+    predicate: &Value,
+    packages: &BTreeSet<Listed>,
+    build_type: &str,
+) -> Result<(), Problem> {
     let definition = &predicate["buildDefinition"];
     if text(definition, "buildType") != build_type {
         return Ok(());
@@ -88,10 +93,9 @@ mod tests {
     }
 
     fn document() -> Value {
-        let package = |id: &str, name: &str, version: &str| json!({"SPDXID": id, "name": name, "versionInfo": version});
-        let relation = |first: &str, relation: &str, second: &str| {
-            json!({"spdxElementId": first, "relationshipType": relation, "relatedSpdxElement": second})
-        };
+        let package =
+            |id: &str, name: &str, version: &str| json!({"SPDXID": id, "name": name, "versionInfo": version});
+        let relation = |first: &str, relation: &str, second: &str| json!({"spdxElementId": first, "relationshipType": relation, "relatedSpdxElement": second});
         json!({
             "packages": [package("I", "web", "1"), package("A", "a", "1"), package("B", "b", "2+x"), package("C", "libz", "3")],
             "relationships": [
@@ -106,7 +110,10 @@ mod tests {
         let check = |all: &[(&str, &str)]| sbom(&document(), &packages(all));
         assert_eq!(check(&[("a", "1"), ("b", "2+x")]), Ok(()));
         let lacks = |packages: &[&str]| {
-            Err(Problem::Lacks { what: "SBOM", packages: packages.iter().map(|one| (*one).to_owned()).collect() })
+            Err(Problem::Lacks {
+                what: "SBOM",
+                packages: packages.iter().map(|one| (*one).to_owned()).collect(),
+            })
         };
         assert_eq!(check(&[("a", "1"), ("b", "2"), ("d", "1")]), lacks(&["b 2", "d 1"]));
         assert_eq!(check(&[("a", "1")]), Err(Problem::NamesMore { packages: vec!["b 2+x".to_owned()] }));

@@ -92,7 +92,9 @@ mod tests {
     #[test]
     fn packages_are_known_by_the_path_of_their_manifest() {
         let found = |path: &str| bundled(path.as_bytes()).map(|one| format!("{} {}", one.name, one.version));
-        for path in ["usr/lib/medic-os/nginx/v1.2+x/manifest.json", "./usr/lib/medic-os/nginx/v1.2+x/manifest.json"] {
+        for path in
+            ["usr/lib/medic-os/nginx/v1.2+x/manifest.json", "./usr/lib/medic-os/nginx/v1.2+x/manifest.json"]
+        {
             assert_eq!(found(path).as_deref(), Some("nginx 1.2+x"), "{path}");
         }
         for none in [

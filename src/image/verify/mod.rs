@@ -96,7 +96,11 @@ impl Verified {
 /// # Errors
 /// [`VerifyError`]: nothing can be known, since the registry does not answer or has nothing of that name. What is wrong with the image is
 /// in the checks.
-pub fn verify(source: &dyn Source, name: &str, settings: VerifySettings<'_>) -> Result<Verified, VerifyError> {
+pub fn verify(
+    source: &dyn Source,
+    name: &str,
+    settings: VerifySettings<'_>,
+) -> Result<Verified, VerifyError> {
     let mut looking = Looking { source, settings, checks: Vec::new(), images: Vec::new() };
     let (digest, bytes) = match looking.resolve(name) {
         Ok(found) => found,
@@ -129,7 +133,12 @@ struct Looking<'a> {
 
 impl Looking<'_> {
     /// Notes what came of a check; an error ends everything.
-    fn note(&mut self, of: Sha256, what: &'static str, result: Result<String, Fault>) -> Result<(), VerifyError> {
+    fn note(
+        &mut self,
+        of: Sha256,
+        what: &'static str,
+        result: Result<String, Fault>,
+    ) -> Result<(), VerifyError> {
         let result = match result {
             Ok(words) => Ok(words),
             Err(Fault::Problem(problem)) => Err(problem),
@@ -190,13 +199,18 @@ impl Looking<'_> {
 
     fn of_index(&mut self, index: Sha256, descriptor: &Descriptor) -> Result<(), VerifyError> {
         let platform = descriptor.platform.as_ref();
-        let platform = platform.map_or_else(String::new, |one| format!(" for {}/{}", one.os, one.architecture));
+        let platform =
+            platform.map_or_else(String::new, |one| format!(" for {}/{}", one.os, one.architecture));
         let what = format!("the manifest of the image{}", platform.escape_debug());
         let read = || -> Result<(Sha256, Document), Fault> {
             let digest = descriptor.sha256(&what)?;
-            let document = read::parse(&what, &read::by_digest(self.source, &what, digest, Some(descriptor.size))?)?;
+            let document =
+                read::parse(&what, &read::by_digest(self.source, &what, digest, Some(descriptor.size))?)?;
             if document.manifests.is_some() {
-                return Err(Fault::unusable(&what, "it is an index again, and indexes in indexes are not followed"));
+                return Err(Fault::unusable(
+                    &what,
+                    "it is an index again, and indexes in indexes are not followed",
+                ));
             }
             Ok((digest, document))
         };
@@ -236,11 +250,14 @@ impl Looking<'_> {
             return Err(Fault::unusable(what, "it names no configuration or no layers"));
         };
         if layers.len() > MAX_LAYERS {
-            return Err(Fault::unusable(what, format!("it names {} layers: {MAX_LAYERS} may be", layers.len())));
+            return Err(Fault::unusable(
+                what,
+                format!("it names {} layers: {MAX_LAYERS} may be", layers.len()),
+            ));
         }
         let bytes = read::blob(self.source, "the image's configuration", config, MAX_MANIFEST)?;
-        let configuration: Value =
-            serde_json::from_slice(&bytes).map_err(|error| Fault::unusable("the image's configuration", error))?;
+        let configuration: Value = serde_json::from_slice(&bytes)
+            .map_err(|error| Fault::unusable("the image's configuration", error))?;
         let diff_ids = configuration["rootfs"]["diff_ids"].as_array().map_or(&[][..], Vec::as_slice);
         if diff_ids.len() != layers.len() {
             let why = format!("it names {} layers, and the configuration {}", layers.len(), diff_ids.len());
@@ -280,11 +297,18 @@ impl Looking<'_> {
         Ok(format!("signed, names all {} packages", packages.len()))
     }
 
-    fn provenance(&self, claims: &Claims, digest: Sha256, packages: &BTreeSet<Listed>) -> Result<String, Problem> {
+    fn provenance(
+        &self,
+        claims: &Claims,
+        digest: Sha256,
+        packages: &BTreeSet<Listed>,
+    ) -> Result<String, Problem> {
         let signed = claims::statements(claims, PredicateKind::Provenance, digest, self.settings.key)?;
         any(&signed, |predicate| contents::provenance(predicate, packages, self.settings.build_type))?;
         let revision = |one: &&Value| {
-            one["buildDefinition"]["externalParameters"]["revision"].as_str().map(|text| text.escape_debug().to_string())
+            one["buildDefinition"]["externalParameters"]["revision"]
+                .as_str()
+                .map(|text| text.escape_debug().to_string())
         };
         let revision = signed.iter().find_map(revision);
         Ok(revision.map_or_else(|| "signed".to_owned(), |revision| format!("signed, of revision {revision}")))

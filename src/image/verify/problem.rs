@@ -71,7 +71,9 @@ pub enum Problem {
         found: u64,
     },
     /// Something is not there.
-    #[error("{what} ({digest}) is not in the registry: the image was not published wholly, or something of it was removed")]
+    #[error(
+        "{what} ({digest}) is not in the registry: the image was not published wholly, or something of it was removed"
+    )]
     Missing {
         /// What it is.
         what: String,
@@ -87,7 +89,9 @@ pub enum Problem {
         why: String,
     },
     /// A layer holds other things than the configuration says.
-    #[error("{what} is not the one that the image's configuration names: unpacked it is {found}, and should be {expected}")]
+    #[error(
+        "{what} is not the one that the image's configuration names: unpacked it is {found}, and should be {expected}"
+    )]
     WrongLayer {
         /// What it is.
         what: String,
@@ -97,7 +101,9 @@ pub enum Problem {
         found: String,
     },
     /// There is no statement of a kind.
-    #[error("{digest} has no {what} in a signed statement: it was published without '--sign', or with '--no-attach'")]
+    #[error(
+        "{digest} has no {what} in a signed statement: it was published without '--sign', or with '--no-attach'"
+    )]
     NoStatement {
         /// `SBOM` or `provenance`.
         what: &'static str,
@@ -139,7 +145,9 @@ pub enum Problem {
         packages: Vec<String>,
     },
     /// The document for scanners is another one than the signed one.
-    #[error("the SBOM that is attached as {digest} is not the signed one: scanners would be shown something else")]
+    #[error(
+        "the SBOM that is attached as {digest} is not the signed one: scanners would be shown something else"
+    )]
     AnotherSbom {
         /// The document's blob.
         digest: String,

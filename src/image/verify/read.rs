@@ -56,7 +56,9 @@ pub(super) struct Platform {
 impl Descriptor {
     pub fn sha256(&self, what: &str) -> Result<Sha256, Fault> {
         let digest = self.digest.strip_prefix("sha256:").and_then(|digits| digits.parse().ok());
-        digest.ok_or_else(|| Fault::unusable(what, format!("'{}' is no SHA-256 digest", self.digest.escape_debug())))
+        digest.ok_or_else(|| {
+            Fault::unusable(what, format!("'{}' is no SHA-256 digest", self.digest.escape_debug()))
+        })
     }
 }
 
@@ -113,7 +115,12 @@ pub(super) fn parse(what: &str, bytes: &[u8]) -> Result<Document, Fault> {
 }
 
 /// A blob that is announced, whole; of more than `limit` bytes it is not read.
-pub(super) fn blob(source: &dyn Source, what: &str, descriptor: &Descriptor, limit: u64) -> Result<Vec<u8>, Fault> {
+pub(super) fn blob(
+    source: &dyn Source,
+    what: &str,
+    descriptor: &Descriptor,
+    limit: u64,
+) -> Result<Vec<u8>, Fault> {
     if descriptor.size > limit {
         let why = format!("{} bytes are announced, and {limit} may be", descriptor.size);
         return Err(Fault::unusable(what, why));
@@ -139,7 +146,10 @@ pub(super) fn stream(
     let mut found = None;
     let there = source.blob(digest, &mut |reader| {
         // One byte more than there may be shows that there are more.
-        let mut reader = Watched { inner: DigestReader::new(reader.take(descriptor.size.saturating_add(1))), failed: None };
+        let mut reader = Watched {
+            inner: DigestReader::new(reader.take(descriptor.size.saturating_add(1))),
+            failed: None,
+        };
         result = read(&mut reader);
         // What the network did is kept, with its words, and is for whoever tries again.
         drop(io::copy(&mut reader, &mut io::sink()));
@@ -155,13 +165,16 @@ pub(super) fn stream(
         Ok(true) => {}
         Ok(false) => return Err(Problem::Missing { what: what.to_owned(), digest: digest.oci() }.into()),
         Err(error) if error.kind() == ErrorKind::InvalidData => {
-            return Err(Problem::Tampered { what: what.to_owned(), expected: digest.oci(), found: None }.into());
+            return Err(
+                Problem::Tampered { what: what.to_owned(), expected: digest.oci(), found: None }.into()
+            );
         }
         Err(error) => return Err(failed(&digest.oci(), error)),
     }
     match found {
         Some(found) if found.size != descriptor.size => {
-            Err(Problem::WrongSize { what: what.to_owned(), expected: descriptor.size, found: found.size }.into())
+            Err(Problem::WrongSize { what: what.to_owned(), expected: descriptor.size, found: found.size }
+                .into())
         }
         Some(found) if found.sha256 != digest => {
             let (expected, found) = (digest.oci(), Some(found.sha256.oci()));

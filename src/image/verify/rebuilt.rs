@@ -27,7 +27,11 @@ pub fn compare(published: &VerifiedImage, built: &Image) -> Rebuilt {
         match published.layers.get(number) {
             Some(there) if *there != here => {
                 let what = layer.content.words();
-                words.push(format!("layer {} ({what}) is {}, and {here} built here", number + 1, there.escape_debug()));
+                words.push(format!(
+                    "layer {} ({what}) is {}, and {here} built here",
+                    number + 1,
+                    there.escape_debug()
+                ));
             }
             _ => {}
         }

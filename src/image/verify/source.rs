@@ -23,5 +23,6 @@ pub trait Source {
     ///
     /// # Errors
     /// The registry's, and what the reader gives.
-    fn blob(&self, digest: Sha256, read: &mut dyn FnMut(&mut dyn Read) -> io::Result<()>) -> io::Result<bool>;
+    fn blob(&self, digest: Sha256, read: &mut dyn FnMut(&mut dyn Read) -> io::Result<()>)
+    -> io::Result<bool>;
 }

@@ -33,7 +33,8 @@ impl Client {
                 answer => answer?,
             };
             let mut body = answer.response.into_body().into_with_config().limit(u64::MAX).reader();
-            let cut_off = |source| RegistryError::NoAnswer { request: self.exchange.shown(&Method::GET, &url), source };
+            let cut_off =
+                |source| RegistryError::NoAnswer { request: self.exchange.shown(&Method::GET, &url), source };
             read(&mut body).map_err(|error| Trouble::transient(cut_off(error)))?;
             Ok(true)
         })
@@ -50,7 +51,9 @@ impl Client {
             let ask = Ask { headers: &[(ACCEPT, INDEX)], ..Ask::new(Method::GET, &url) };
             let answer = match self.exchange.ask(&ask) {
                 // A registry that does not know the request says so in one of these ways.
-                Err(Trouble { error: RegistryError::Refused { status: 400 | 404 | 405 | 501, .. }, .. }) => {
+                Err(Trouble {
+                    error: RegistryError::Refused { status: 400 | 404 | 405 | 501, .. }, ..
+                }) => {
                     return Ok(None);
                 }
                 answer => answer?,

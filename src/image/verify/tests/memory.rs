@@ -24,6 +24,8 @@ pub(crate) struct Memory {
     pub tags: RefCell<BTreeMap<String, Sha256>>,
     /// Whether it keeps indexes of referrers.
     pub keeps_referrers: bool,
+    /// Whether it takes no manifest that names a subject.
+    pub refuses_referrers: bool,
     /// Whether somebody else removes each tag at once.
     pub forgets_tags: bool,
 }
@@ -68,7 +70,11 @@ impl Source for Memory {
         Ok(Some(serde_json::json!({"schemaVersion": 2, "manifests": manifests}).to_string().into_bytes()))
     }
 
-    fn blob(&self, digest: Sha256, read: &mut dyn FnMut(&mut dyn Read) -> io::Result<()>) -> io::Result<bool> {
+    fn blob(
+        &self,
+        digest: Sha256,
+        read: &mut dyn FnMut(&mut dyn Read) -> io::Result<()>,
+    ) -> io::Result<bool> {
         let Some(bytes) = self.bytes(digest) else { return Ok(false) };
         // As after a connection that was cut off: what is read first is not all.
         drop(read(&mut bytes.as_slice().take(3)));
@@ -83,6 +89,9 @@ impl Place for Memory {
     }
 
     fn put_manifest(&self, name: &str, _: &str, bytes: &[u8]) -> io::Result<()> {
+        if self.refuses_referrers && bytes.windows(9).any(|part| part == b"\"subject\"") {
+            return Err(io::Error::other("the registry answers 400 (MANIFEST_INVALID)"));
+        }
         let digest = of_bytes(bytes).sha256;
         self.manifests.borrow_mut().insert(digest, bytes.to_owned());
         if name.parse::<Sha256>().is_err() && !self.forgets_tags {

@@ -117,13 +117,14 @@ impl Fixture {
 }
 
 fn sbom_of(packages: &[(&str, &str)]) -> Predicate {
-    let names = packages.iter().map(|(name, version)| json!({"SPDXID": name, "name": name, "versionInfo": version}));
-    let names: Vec<Value> = names.chain([json!({"SPDXID": "I", "name": "web", "versionInfo": "1"})]).collect();
-    let holds = packages
-        .iter()
-        .map(|(name, _)| json!({"spdxElementId": "I", "relationshipType": "CONTAINS", "relatedSpdxElement": name}));
-    let describes =
-        json!({"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "I"});
+    let names =
+        packages.iter().map(|(name, version)| json!({"SPDXID": name, "name": name, "versionInfo": version}));
+    let names: Vec<Value> =
+        names.chain([json!({"SPDXID": "I", "name": "web", "versionInfo": "1"})]).collect();
+    let holds = packages.iter().map(
+        |(name, _)| json!({"spdxElementId": "I", "relationshipType": "CONTAINS", "relatedSpdxElement": name}),
+    );
+    let describes = json!({"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "I"});
     let relationships: Vec<Value> = holds.chain([describes]).collect();
     let json = json!({"packages": names, "relationships": relationships}).to_string().into_bytes();
     Predicate { kind: PredicateKind::Spdx, json, beside: Vec::new() }
@@ -147,7 +148,8 @@ fn predicates() -> Vec<Predicate> {
 fn a_good_image_passes_every_check() {
     let fixture = Fixture::signed();
     let verified = fixture.verified();
-    let told: Vec<_> = verified.checks.iter().map(|check| (check.what, check.result.clone().expect("good"))).collect();
+    let told: Vec<_> =
+        verified.checks.iter().map(|check| (check.what, check.result.clone().expect("good"))).collect();
     let whats: Vec<&str> = told.iter().map(|(what, _)| *what).collect();
     assert_eq!(whats, ["signature", "image", "SBOM", "provenance"]);
     assert!(told[1].1.contains("2 layers") && told[1].1.contains("2 packages"), "{told:?}");
@@ -185,7 +187,11 @@ fn an_index_is_covered_by_its_own_signature() {
     let image = fixture.top.clone();
     let entry = json!({"mediaType": MANIFEST, "digest": image.digest.oci(), "size": image.size,
         "platform": {"os": "linux", "architecture": "amd64"}});
-    let index = Fixture::tag(&fixture.memory, INDEX, &json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}));
+    let index = Fixture::tag(
+        &fixture.memory,
+        INDEX,
+        &json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}),
+    );
     fixture.is_refused(&["no-signature"]);
     fixture.attach(&index, &key(), &[], Extent::All);
     let verified = fixture.verified();
@@ -334,12 +340,27 @@ fn hostile_documents_are_refused() {
     let entry = json!({"mediaType": MANIFEST, "digest": Sha256::from_bytes([3; 32]).oci(), "size": 2});
     let many = |count: usize, list: &str| json!({list: vec![entry.clone(); count]}).to_string();
     let itself = json!({"manifests": [{"digest": "sha256:../../etc/passwd", "size": 1}]}).to_string();
-    let huge = json!({"config": {"digest": Sha256::from_bytes([3; 32]).oci(), "size": u64::MAX}, "layers": []}).to_string();
+    let huge =
+        json!({"config": {"digest": Sha256::from_bytes([3; 32]).oci(), "size": u64::MAX}, "layers": []})
+            .to_string();
     let negative = json!({"config": {"digest": "sha256:00", "size": -1}, "layers": []}).to_string();
     let big = " ".repeat(5 << 20);
     for text in [
-        "", "null", "7", "[]", "{}", "{\"manifests\": 7}", "{\"manifests\": []}", &deep, &itself, &huge, &negative, &big,
-        &many(65, "manifests"), &many(257, "layers"), &many(2, "manifests"),
+        "",
+        "null",
+        "7",
+        "[]",
+        "{}",
+        "{\"manifests\": 7}",
+        "{\"manifests\": []}",
+        &deep,
+        &itself,
+        &huge,
+        &negative,
+        &big,
+        &many(65, "manifests"),
+        &many(257, "layers"),
+        &many(2, "manifests"),
     ] {
         let fixture = Fixture::unsigned();
         fixture.memory.put_manifest("1", MANIFEST, text.as_bytes()).expect("put");
@@ -354,8 +375,13 @@ fn hostile_documents_are_refused() {
             let tag = format!("sha256-{}{ending}", fixture.top.digest);
             fixture.memory.put_manifest(&tag, MANIFEST, text.as_bytes()).expect("put");
             let verified = fixture.verified();
-            let is_empty = text.contains("manifests") && !ending.is_empty() || text.contains("layers") && ending.is_empty();
-            assert!(is_empty || verified.problems().count() >= 1, "{ending}: {}", &text[..text.len().min(60)]);
+            let is_empty = text.contains("manifests") && !ending.is_empty()
+                || text.contains("layers") && ending.is_empty();
+            assert!(
+                is_empty || verified.problems().count() >= 1,
+                "{ending}: {}",
+                &text[..text.len().min(60)]
+            );
         }
     }
 }
@@ -371,10 +397,13 @@ fn a_layer_that_is_no_archive_is_refused() {
         let fixture = Fixture::unsigned();
         let layer = gzip(&bytes);
         fixture.memory.add(&layer);
-        let config = json!({"rootfs": {"diff_ids": [of_bytes(&bytes).sha256.oci()]}}).to_string().into_bytes();
+        let config =
+            json!({"rootfs": {"diff_ids": [of_bytes(&bytes).sha256.oci()]}}).to_string().into_bytes();
         fixture.memory.add(&config);
-        for media_type in [LAYER_GZIP, LAYER_ZSTD, "application/vnd.oci.image.layer.v1.tar", "text/html", ""] {
-            let manifest = json!({"config": describe(CONFIG, &config), "layers": [describe(media_type, &layer)]});
+        for media_type in [LAYER_GZIP, LAYER_ZSTD, "application/vnd.oci.image.layer.v1.tar", "text/html", ""]
+        {
+            let manifest =
+                json!({"config": describe(CONFIG, &config), "layers": [describe(media_type, &layer)]});
             let top = Fixture::tag(&fixture.memory, MANIFEST, &manifest);
             fixture.attach(&top, &key(), &[], Extent::Signatures);
             fixture.is_refused(&["unusable"]);
@@ -384,7 +413,8 @@ fn a_layer_that_is_no_archive_is_refused() {
 
 #[test]
 fn artifacts_name_the_subject_they_are_made_for() {
-    let all = artifacts(&Fixture::unsigned().top, NAME, &predicates(), Some(&key()), Extent::All).expect("JSON");
+    let all =
+        artifacts(&Fixture::unsigned().top, NAME, &predicates(), Some(&key()), Extent::All).expect("JSON");
     let digest = Fixture::unsigned().top.digest;
     for artifact in all {
         match artifact {
