@@ -11,7 +11,7 @@ use std::time::Duration;
 use medic_image::attach::{Extent, Predicate, PredicateKind, Subject, artifacts, put};
 use medic_image::push::{self, Plan, Release, WantedTag, look};
 use medic_image::sign::SigningKey;
-use medic_image::verify::{Problem, Verified, VerifySettings, verify};
+use medic_image::verify::{Problem, Rebuilt, Verified, VerifySettings, compare, verify};
 use medic_image::{Image, assemble};
 use medic_model::Arch;
 use medic_repository::Network;
@@ -264,6 +264,18 @@ fn what_is_signed_here_cosign_verifies() {
     let verified = registry.verify("1", &key, true);
     assert_eq!(verified.problems().next(), None);
     assert_eq!(verified.images.len(), 2);
+    // Beside what is assembled here: the same, and another one, of which it is said what differs.
+    for (published, image) in verified.images.iter().zip(&images) {
+        assert_eq!(published.arch, Some(image.arch));
+        assert_eq!(compare(published, image), Rebuilt::Same);
+    }
+    let newer = registry.image("0.2", Arch::X64);
+    let Rebuilt::Different(words) = compare(&verified.images[0], &newer) else { panic!("the same") };
+    let words = words.join("; ");
+    let unlike =
+        ["layer 2 (package medic-os 0.2)", "layer 4 (configuration)", "the configuration is sha256:"];
+    assert!(unlike.iter().all(|part| words.contains(part)), "{words}");
+    assert!(!words.contains("package web") && !words.contains("layer 1"), "{words}");
 }
 
 #[test]

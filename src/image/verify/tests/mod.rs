@@ -8,6 +8,7 @@ use medic_archive::digest::of_bytes;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::attach::PredicateKind;
 use crate::attach::{Artifact, Extent, Place as _, Predicate, Subject, artifacts, put};
 use crate::oci::documents::{CONFIG, INDEX, LAYER_GZIP, LAYER_ZSTD, MANIFEST};
 use crate::sign::SigningKey;
