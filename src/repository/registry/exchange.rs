@@ -87,8 +87,12 @@ impl Exchange {
             let refusal = Refusal::read(status, body);
             if self.is_own(&url) && refusal.is_about_who_asks() {
                 let empty = Response::from_parts(parts, Body::builder().data(""));
-                self.gate.renew(said, &empty, &self.agent, &mut tried)?;
-                continue;
+                match self.gate.renew(said, &empty, &self.agent, &mut tried) {
+                    Ok(()) => continue,
+                    // Then it is as it says: this is not allowed.
+                    Err(trouble) if status == StatusCode::FORBIDDEN && !trouble.is_transient => {}
+                    Err(trouble) => return Err(trouble),
+                }
             }
             let is_transient = status.is_server_error()
                 || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
@@ -271,10 +275,12 @@ impl Refusal {
         Self { status, code: text(&first["code"]), words: text(&first["message"]) }
     }
 
-    /// Whether another login or token may help. ECR answers 403 when the one that it gave is over.
+    /// Whether another login or token may help. ECR answers 403 when the one that it gave is over, and says that only where an answer
+    /// has words: not to `HEAD`.
     fn is_about_who_asks(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED
-            || (self.status == StatusCode::FORBIDDEN && self.words.contains("expired"))
+            || (self.status == StatusCode::FORBIDDEN
+                && (self.words.is_empty() || self.words.contains("expired")))
     }
 
     fn error(self, request: String) -> RegistryError {
