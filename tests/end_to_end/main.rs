@@ -14,6 +14,7 @@ mod new_recipes;
 mod outputs;
 mod packages;
 mod publishing;
+mod publishing_images;
 mod reproducible;
 mod run;
 mod runners;
