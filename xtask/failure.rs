@@ -75,7 +75,7 @@ pub enum Failure {
     Publish(#[from] PublishError),
     /// An image was not published.
     #[error(transparent)]
-    Push(PushError),
+    Push(Box<PushError>),
     /// Something could not be put beside a published image.
     #[error(transparent)]
     Attach(#[from] medic_image::attach::AttachError),
@@ -208,7 +208,7 @@ impl From<PushError> for Failure {
     fn from(error: PushError) -> Self {
         match error {
             PushError::Image(error) => Self::Image(error),
-            other => Self::Push(other),
+            other => Self::Push(Box::new(other)),
         }
     }
 }

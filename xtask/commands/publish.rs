@@ -186,7 +186,8 @@ impl Destination {
     fn reach(&self) -> Result<(), Failure> {
         let latest: Tag = "latest".parse().map_err(|error| Failure::Usage(format!("{error}")))?;
         let asked = self.client.resolve(Name::Tag(self.tag.as_ref().unwrap_or(&latest)));
-        asked.map(drop).map_err(|source| PushError::Registry { location: self.location(), source }.into())
+        let failed = |source| PushError::Registry { location: self.location().into(), source };
+        asked.map(drop).map_err(|source| failed(source).into())
     }
 
     /// The tags that it shall have: the one that was named, or the version's; and those that may be moved.

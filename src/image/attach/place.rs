@@ -129,13 +129,12 @@ fn put_blobs(blobs: &[Blob], place: &dyn Place) -> io::Result<u64> {
 /// What is to be written under a tag: a manifest, its type, and the blobs that it needs first; none where nothing is.
 type Written = Option<(Vec<u8>, &'static str, Vec<Blob>)>;
 
+/// Works that out from what the tag leads to now.
+type Write<'a> = dyn Fn(Option<&[u8]>) -> Result<Written, serde_json::Error> + 'a;
+
 /// Writes what a tag leads to anew from what it leads to now, and looks whether that is still there. A registry knows no locks: whoever
 /// wrote at the same time is in the next attempt's beginning.
-fn update(
-    tag: &str,
-    place: &dyn Place,
-    write: &dyn Fn(Option<&[u8]>) -> Result<Written, serde_json::Error>,
-) -> Result<u64, AttachError> {
+fn update(tag: &str, place: &dyn Place, write: &Write<'_>) -> Result<u64, AttachError> {
     let failed = failed("manifest", tag);
     let mut sent = 0;
     for _ in 0..ATTEMPTS {

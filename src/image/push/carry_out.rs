@@ -79,7 +79,7 @@ pub(super) fn failed(client: &Client, source: RegistryError) -> PushError {
         drop(std::fs::remove_file(path));
         return ImageError::DamagedLayer { path: path.clone() }.into();
     }
-    PushError::Registry { location: location(client), source }
+    PushError::Registry { location: location(client).into(), source }
 }
 
 fn location(client: &Client) -> String {
@@ -118,7 +118,7 @@ fn set_tag(client: &Client, planned: &PlannedTag, top: &Document) -> Result<bool
         (Ok(Some(found)), _) if found == ours => Ok(true),
         // A registry that lets no tag be moved says so in many ways.
         (Ok(Some(theirs)), Err(source @ RegistryError::Refused { status: 400..500, .. })) => {
-            Err(PushError::TagImmutable { reference: reference(), theirs, ours, source })
+            Err(PushError::TagImmutable { reference: reference(), theirs, ours, source: Box::new(source) })
         }
         (_, Err(error)) | (Err(error), Ok(())) => Err(failed(client, error)),
         (Ok(theirs), Ok(())) => Err(PushError::TagLost { reference: reference(), ours, theirs }),

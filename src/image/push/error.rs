@@ -12,7 +12,7 @@ pub enum PushError {
     #[error("'{location}' could not be published to: {source}")]
     Registry {
         /// Registry and repository.
-        location: String,
+        location: Box<str>,
         /// Why.
         source: RegistryError,
     },
@@ -41,7 +41,7 @@ pub enum PushError {
         /// What it should lead to.
         ours: Sha256,
         /// The registry's own words.
-        source: RegistryError,
+        source: Box<RegistryError>,
     },
     /// A tag was set, and leads to something else all the same.
     #[error(

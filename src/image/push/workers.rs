@@ -43,7 +43,11 @@ mod tests {
         let begun = AtomicUsize::new(0);
         let result = each(&items, |n| {
             begun.fetch_add(1, Ordering::Relaxed);
-            if *n == 0 { Err(*n) } else { Ok(std::thread::sleep(std::time::Duration::from_millis(20))) }
+            if *n == 0 {
+                return Err(*n);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            Ok(())
         });
         assert_eq!(result, Err(0));
         assert!(begun.into_inner() < items.len());

@@ -120,7 +120,7 @@ pub struct Trouble {
     /// Whether it could go well the next time.
     pub is_transient: bool,
     /// What the registry says of when to come back.
-    pub retry_after: Option<String>,
+    pub retry_after: Option<Box<str>>,
     /// Whether the registry has never answered yet.
     pub is_first_contact: bool,
 }

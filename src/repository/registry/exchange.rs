@@ -82,7 +82,7 @@ impl Exchange {
             if status.is_success() {
                 return Ok(Answer { response, url });
             }
-            let retry_after = header(&response, &RETRY_AFTER).map(str::to_owned);
+            let retry_after = header(&response, &RETRY_AFTER).map(Box::from);
             let (parts, body) = response.into_parts();
             let refusal = Refusal::read(status, body);
             if self.is_own(&url) && refusal.is_about_who_asks() {

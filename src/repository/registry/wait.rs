@@ -121,7 +121,7 @@ mod tests {
 
     fn busy(retry_after: Option<&str>, is_first_contact: bool) -> Trouble {
         let error = RegistryError::Nonsense { request: "GET x".to_owned(), why: "busy".to_owned() };
-        let retry_after = retry_after.map(str::to_owned);
+        let retry_after = retry_after.map(Box::from);
         Trouble { error, is_transient: true, retry_after, is_first_contact }
     }
 

@@ -32,7 +32,6 @@ fn at_every_byte(kind: &'static str, step: usize) -> usize {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "figures are for people")]
 fn a_reset_at_any_byte_of_a_request_or_its_answer_does_no_harm() {
     for (kind, step) in [
         ("PUT /v2/app/blobs/uploads/", 1),

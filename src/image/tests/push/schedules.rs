@@ -157,7 +157,6 @@ fn run(seed: u64, folder: &Path) -> Result<Ended, String> {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "figures are for people")]
 fn five_hundred_schedules_of_faults_end_well_or_say_why() {
     let folder = tempfile::tempdir().expect("a folder");
     let (mut how, mut failed) = (BTreeMap::<&str, u32>::new(), Vec::new());
