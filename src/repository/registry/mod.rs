@@ -2,7 +2,7 @@
 //!
 //! | module | what it is for |
 //! | --- | --- |
-//! | [`reference`] | where something is in a registry: `registry.example/team/app:1.0` |
+//! | [`mod@reference`] | where something is in a registry: `registry.example/team/app:1.0` |
 //! | `exchange` | one request: redirects, who asks, what an answer means |
 //! | `gate` | who asks: a login from a callback, a token for it, both renewed when they are over |
 //! | `blobs` | blobs: asked for, mounted from another repository, uploaded whole and in one request |
