@@ -18,10 +18,14 @@ pub mod folder_server;
 pub mod http;
 #[path = "support/python.rs"]
 pub mod python;
+#[path = "support/registry.rs"]
+pub mod registry;
 #[path = "support/scratch.rs"]
 pub mod scratch;
 #[path = "support/server.rs"]
 pub mod server;
+#[path = "support/stalling.rs"]
+pub mod stalling;
 #[path = "support/xtask.rs"]
 pub mod xtask;
 

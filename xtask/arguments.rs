@@ -82,6 +82,15 @@ pub enum Command {
     /// A cache of results, which other builders take instead of building
     #[command(subcommand, after_help = crate::commands::cache::EXAMPLES)]
     Cache(crate::commands::cache::Cache),
+    /// Build an image for one or more architectures, and push it to a repository in a registry
+    #[command(after_help = crate::commands::publish::EXAMPLES)]
+    Publish(Box<crate::commands::publish::Publish>),
+    /// Look at an image in a registry: every byte, who signed it, its SBOM and provenance; build it again and compare
+    #[command(after_help = crate::commands::verify::EXAMPLES)]
+    Verify(Box<crate::commands::verify::Verify>),
+    /// Make a key that signs images: FILE, and FILE.pub for those who pull them; cosign reads and writes the same form
+    #[command(after_help = crate::commands::image_key::EXAMPLES)]
+    ImageKey(crate::commands::image_key::ImageKey),
     /// A package repository, which `pkg` installs from: in a folder or an OCI registry
     #[command(subcommand, after_help = crate::commands::repo::EXAMPLES)]
     Repo(crate::commands::repo::Repo),

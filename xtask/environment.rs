@@ -21,6 +21,9 @@ pub const WORKSPACE: &str = "MEDIC_OS_WORKSPACE";
 /// The password of a signing key that has one.
 pub const KEY_PASSWORD: &str = "MEDIC_OS_KEY_PASSWORD";
 
+/// The password of a key of images; cosign's own name for it.
+pub const IMAGE_KEY_PASSWORD: &str = "COSIGN_PASSWORD";
+
 /// Where systems have the certificates of the authorities that are trusted: Debian and most others, Red Hat, macOS.
 const AUTHORITIES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
@@ -34,6 +37,7 @@ pub const HELP: &str = "Environment:
   MEDIC_OS_CACHE_KEY      whose signatures count there: a public key or a file of some [default: recipes/cache.pub]
   MEDIC_OS_WORKSPACE      the folder with recipes/, packages/ and images/ [default: looked for from here upwards]
   MEDIC_OS_KEY_PASSWORD   the password of the key that `repo publish` signs with, where it has one
+  COSIGN_PASSWORD         the password of the key of images, where it has one
   DOCKER_CONFIG           the folder whose config.json holds logins for registries [default: ~/.docker]
   SSL_CERT_FILE           authorities whose certificates registries may have [default: the system's]
   http_proxy, https_proxy, no_proxy   how registries are reached, as curl has it
@@ -44,7 +48,7 @@ pub const HELP: &str = "Environment:
 
 Exit codes: 0 done, 1 failed, 2 bad arguments, 3 bad recipe, package or image, 4 a source could not be fetched,
 5 a build step failed, 6 the store's disk, 7 Docker, 8 a program is not installed, 9 a registry, 10 other bytes
-than expected, 11 not published, 130 interrupted. See docs/exit-codes.md.";
+than expected, 11 not published, 14 not verified, 130 interrupted. See docs/exit-codes.md.";
 
 /// What was read.
 #[derive(Debug, Clone)]
@@ -160,6 +164,11 @@ pub fn network() -> Network {
         logins: docker.map(|folder| folder.join("config.json")),
         ..Network::of_variables(&|name| env::var(name).ok(), there.unwrap_or(Path::new(AUTHORITIES[0])))
     }
+}
+
+/// The password of a key of images, where the environment has one; it may be empty, which is one too.
+pub fn image_key_password() -> Option<String> {
+    env::var(IMAGE_KEY_PASSWORD).ok()
 }
 
 /// The password of a signing key, where the environment has one.

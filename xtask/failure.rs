@@ -4,11 +4,14 @@ use std::error::Error;
 use std::io::{IsTerminal, Write};
 
 use medic_build::definitions::DefinitionError;
+use medic_build::publish::registry::RegistryError;
 use medic_build::publish::{PublishError, RepositoryError, is_address};
 use medic_build::sandbox::Ending;
 use medic_build::{BuildError, ErrorKind};
 use medic_image::docker::Absent;
+use medic_image::push::PushError;
 use medic_image::run::RunError;
+use medic_image::verify::VerifyError;
 use medic_image::{DockerError, ImageError};
 use medic_model::DocumentError;
 
@@ -70,6 +73,23 @@ pub enum Failure {
     /// Nothing was published.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// An image was not published.
+    #[error(transparent)]
+    Push(Box<PushError>),
+    /// Something could not be put beside a published image.
+    #[error(transparent)]
+    Attach(#[from] medic_image::attach::AttachError),
+    /// An image of a registry could not be looked at.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+    /// An image of a registry is not what it should be; each problem was shown.
+    #[error("'{reference}' is not verified: {problems} problem{}", if *problems == 1 { "" } else { "s" })]
+    Unverified {
+        /// The image.
+        reference: String,
+        /// How many.
+        problems: usize,
+    },
     /// There is no login for a registry that could be used.
     #[error("there is no login for the registry '{host}': {why}")]
     Login {
@@ -112,7 +132,9 @@ impl Failure {
             Self::Lint { .. } => 3,
             Self::Different(_) => 10,
             Self::Publish(error) => publish_exit_code(error),
-            Self::Login { .. } => 9,
+            Self::Push(error) => push_exit_code(error),
+            Self::Login { .. } | Self::Attach(_) | Self::Verify(_) => 9,
+            Self::Unverified { .. } => 14,
             Self::Container(code) => u8::try_from(*code).unwrap_or(1),
             Self::Shell(_) => 5,
             Self::Bench(crate::commands::bench::BenchError::Missing { .. }) => 8,
@@ -172,6 +194,25 @@ fn publish_exit_code(error: &PublishError) -> u8 {
     }
 }
 
+fn push_exit_code(error: &PushError) -> u8 {
+    match error {
+        PushError::Image(error) => image_exit_code(error),
+        PushError::Registry { source: RegistryError::File { .. }, .. } => 6,
+        PushError::Registry { .. } => 9,
+        PushError::TagTaken { .. } | PushError::TagImmutable { .. } | PushError::TagLost { .. } => 11,
+    }
+}
+
+impl From<PushError> for Failure {
+    /// What is wrong with the image itself is that, whatever was done with it.
+    fn from(error: PushError) -> Self {
+        match error {
+            PushError::Image(error) => Self::Image(error),
+            other => Self::Push(Box::new(other)),
+        }
+    }
+}
+
 fn image_exit_code(error: &ImageError) -> u8 {
     match error {
         ImageError::Plan(_) => 3,
@@ -227,6 +268,7 @@ mod tests {
             Failure::Login { host: String::new(), why: String::new() },
             Failure::Publish(PublishError::NoKeys),
             Failure::Environment(EnvironmentError::NoStore),
+            Failure::Unverified { reference: String::new(), problems: 1 },
         ];
         for failure in failures {
             assert!(documented.contains(&format!("| {} |", failure.exit_code())));

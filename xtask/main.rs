@@ -38,6 +38,9 @@ fn carry_out(command: Command) -> Result<(), Failure> {
         Command::Store(command) => commands::store::store(&command),
         Command::Gc(arguments) => commands::gc::gc(&arguments),
         Command::Cache(command) => commands::cache::cache(&command),
+        Command::Publish(arguments) => commands::publish::publish(&arguments),
+        Command::Verify(arguments) => commands::verify::verify(&arguments),
+        Command::ImageKey(arguments) => commands::image_key::image_key(&arguments),
         Command::Repo(command) => commands::repo::repo(&command),
         Command::Forward(_) => unreachable!("it is carried out before signals are looked after"),
     }

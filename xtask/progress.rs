@@ -7,6 +7,7 @@ mod fetch;
 mod image;
 mod lines;
 mod publish;
+mod push;
 mod terminal;
 
 use std::io::{IsTerminal, Write};
@@ -14,6 +15,7 @@ use std::io::{IsTerminal, Write};
 pub use build::BuildProgress;
 pub use image::{ImageProgress, loaded};
 pub use publish::PublishProgress;
+pub use push::{Patience, PushProgress};
 
 /// Where progress is shown. A task is something under way, known by its key.
 pub trait Screen: Send + Sync {

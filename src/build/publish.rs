@@ -9,6 +9,7 @@ pub use medic_repository::publish::{
     Before, Event, Folder, Place, Plan, Planned, Publication, PublishError, Registry, Reporter, SigningKey,
     carry_out, look, plan,
 };
+pub use medic_repository::registry;
 pub use medic_repository::session::Login;
 pub use medic_repository::{Index, Listed, Network, RepositoryError, TrustedKey};
 

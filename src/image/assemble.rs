@@ -24,6 +24,9 @@ use crate::time::rfc3339;
 /// The version of the form of the records of assembled images.
 const FORMAT: u32 = 1;
 
+/// The label with the commit that an image is made from.
+pub(crate) const REVISION: &str = "org.opencontainers.image.revision";
+
 /// A package archive on disk, and the digest that it must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageArchive {
@@ -284,7 +287,7 @@ fn document(
     })
 }
 
-fn layer_type(compression: Compression) -> &'static str {
+pub(crate) fn layer_type(compression: Compression) -> &'static str {
     match compression {
         Compression::Gzip => LAYER_GZIP,
         Compression::Zstd => LAYER_ZSTD,
@@ -318,6 +321,11 @@ impl Image {
     pub fn tags(&self) -> [String; 2] {
         let repository = self.repository();
         [format!("{repository}:{}", self.version_tag()), format!("{repository}:latest")]
+    }
+
+    /// The commit that it says it is made from.
+    pub fn revision(&self) -> Option<&str> {
+        self.configuration.config.labels.get(REVISION).map(String::as_str)
     }
 
     /// What it weighs, layer by layer.

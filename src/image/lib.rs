@@ -6,6 +6,7 @@
 //! | [`mod@assemble`] | the plan is carried out: layers are made or taken from the store, documents are digested |
 //! | [`oci`] | the OCI image layout, as a folder or as one archive that Docker loads too |
 //! | [`docker`] | the Docker API: load, ask, run |
+//! | [`push`] | an image, or one for several architectures, into a repository of a registry |
 //! | [`run`] | starting an image: in Docker, or with bubblewrap where there is no daemon |
 //! | [`garbage`] | what of all this is in the store, what names it, what is damaged |
 //! | [`report`] | the table of layers and their sizes |
@@ -28,6 +29,7 @@
 //! has not checked, or writes outside the store and the paths it is given.
 
 pub mod assemble;
+pub mod attach;
 pub mod docker;
 mod error;
 pub mod garbage;
@@ -35,10 +37,13 @@ mod layers;
 pub mod oci;
 pub mod plan;
 mod progress;
+pub mod push;
 pub mod report;
 pub mod run;
+pub mod sign;
 mod store;
 mod time;
+pub mod verify;
 
 pub use assemble::{AssembleSettings, Image, PackageArchive, Written, assemble};
 pub use docker::{Connection, Docker, DockerError};

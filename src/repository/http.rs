@@ -92,8 +92,8 @@ pub fn is_address(text: &str) -> bool {
 
 /// A repository at an address.
 pub struct Http {
-    pub(crate) agent: Agent,
-    pub(crate) base: String,
+    agent: Agent,
+    base: String,
     /// Who asks, where that is asked: by a registry.
     session: Option<Session>,
 }
@@ -114,13 +114,6 @@ impl Http {
     /// The same, for a registry that may want to know who asks.
     pub(crate) fn with(session: Session, address: &str, network: &Network) -> io::Result<Self> {
         Ok(Self { session: Some(session), ..Self::new(address, network)? })
-    }
-
-    /// The same, with the patience that a registry needs which puts away what it was sent before it answers.
-    #[cfg(feature = "publish")]
-    pub(crate) fn patient(session: Session, address: &str, network: &Network) -> io::Result<Self> {
-        let agent = agent(address, network, Duration::from_secs(300))?;
-        Ok(Self { agent, base: address.to_owned(), session: Some(session) })
     }
 
     fn get(&self, name: &str, from: u64) -> Result<Response<Body>, Failure> {
@@ -149,7 +142,7 @@ impl Http {
     }
 
     /// Makes a request that is given what it should say of who asks; once more when a registry wants to know more than that.
-    pub(crate) fn admitted(
+    fn admitted(
         &self,
         mut request: impl FnMut(Option<&str>) -> Result<Response<Body>, Failure>,
     ) -> Result<Response<Body>, Failure> {
@@ -224,7 +217,7 @@ fn authorities(path: &Path) -> io::Result<Vec<Certificate<'static>>> {
     Ok(authorities)
 }
 
-fn agent(address: &str, network: &Network, answer: Duration) -> io::Result<Agent> {
+pub(crate) fn agent(address: &str, network: &Network, answer: Duration) -> io::Result<Agent> {
     let only_https = address.starts_with("https://");
     // Plain http may lead to https as well: there no certificate is trusted, where there are none.
     let authorities = match authorities(&network.authorities) {
@@ -282,7 +275,7 @@ pub(crate) fn whole(response: Response<Body>, limit: u64) -> Result<Vec<u8>, Fai
 /// Why a request failed, and whether it could go well the next time.
 pub(crate) struct Failure {
     pub(crate) error: io::Error,
-    transient: bool,
+    pub(crate) transient: bool,
 }
 
 impl Failure {
@@ -308,7 +301,7 @@ impl Failure {
 
 /// Tries again, after longer and longer pauses, what could go well the next time. `progress` tells of any between two tries, after
 /// which the count begins anew.
-pub(crate) fn persist<T>(
+fn persist<T>(
     mut attempt: impl FnMut() -> Result<T, Failure>,
     mut progress: impl FnMut() -> u64,
 ) -> io::Result<T> {

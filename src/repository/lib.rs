@@ -29,6 +29,8 @@ pub mod key;
 pub mod oci;
 #[cfg(feature = "publish")]
 pub mod publish;
+#[cfg(feature = "publish")]
+pub mod registry;
 #[cfg(feature = "http")]
 pub mod session;
 pub mod transport;

@@ -39,7 +39,7 @@ pub struct Address {
     pub host: String,
     /// The repository's name there: `medic/packages`.
     pub name: String,
-    is_plain: bool,
+    pub(crate) is_plain: bool,
 }
 
 impl Address {

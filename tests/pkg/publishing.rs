@@ -2,102 +2,45 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 use crate::support::{Ended, Package, World};
 
-/// The login that a guarded registry wants, and the same as a docker configuration has it.
-pub const LOGIN: (&str, &str) = ("medic", "open sesame");
-pub const LOGIN_IN_BASE64: &str = "bWVkaWM6b3BlbiBzZXNhbWU=";
+#[path = "../support/registry.rs"]
+mod real;
+
+pub use real::LOGIN_IN_BASE64;
+use real::Setup;
 
 /// A registry with a folder of its own; ends with the test.
 pub struct Registry {
-    child: Child,
-    port: u16,
-    folder: tempfile::TempDir,
+    real: real::Registry,
+    _folder: tempfile::TempDir,
 }
 
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _ = self.child.kill().and_then(|()| self.child.wait());
+impl std::ops::Deref for Registry {
+    type Target = real::Registry;
+    fn deref(&self) -> &real::Registry {
+        &self.real
     }
 }
 
 impl Registry {
-    /// One that lets everybody do everything, or wants [`LOGIN`].
+    /// One that lets everybody do everything, or wants a login.
     pub fn start(is_guarded: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let port = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound").port();
-        let mut config = format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n",
-            folder.path().join("storage").display()
-        );
-        if is_guarded {
-            let users = folder.path().join("users");
-            let made = Command::new("htpasswd").args(["-Bbn", LOGIN.0, LOGIN.1]).output();
-            fs::write(&users, made.expect("htpasswd, which .ci/setup --tests installs").stdout)
-                .expect("written");
-            config.push_str(&format!("auth: {{htpasswd: {{realm: test, path: {}}}}}\n", users.display()));
-        }
-        let file = folder.path().join("config.yml");
-        fs::write(&file, config).expect("written");
-        let child = Command::new("docker-registry")
-            .arg("serve")
-            .arg(&file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(fs::File::create(folder.path().join("log")).expect("a log"))
-            .spawn()
-            .expect("docker-registry, which .ci/setup --tests installs");
-        let begin = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let log = fs::read_to_string(folder.path().join("log")).unwrap_or_default();
-            assert!(begin.elapsed() < Duration::from_secs(30), "it does not listen: {log}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Self { child, port, folder }
+        let real = real::Registry::start(folder.path(), Setup { is_guarded, ..Setup::default() });
+        Self { real, _folder: folder }
     }
 
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
-
-    pub fn host(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("http://{}", self.host())
     }
 
     /// The address of a repository in it.
     pub fn address(&self, name: &str) -> String {
         format!("oci://{}/{name}", self.host())
-    }
-
-    /// Where it keeps blobs: below, `ab/ab12…/data`.
-    pub fn blobs(&self) -> PathBuf {
-        self.folder.path().join("storage/docker/registry/v2/blobs/sha256")
-    }
-
-    /// The file of a blob.
-    pub fn blob(&self, digest: &str) -> PathBuf {
-        self.blobs().join(&digest[..2]).join(digest).join("data")
-    }
-
-    /// The file that says which manifest a tag leads to.
-    pub fn tag(&self, name: &str, tag: &str) -> PathBuf {
-        let below =
-            format!("storage/docker/registry/v2/repositories/{name}/_manifests/tags/{tag}/current/link");
-        self.folder.path().join(below)
-    }
-
-    /// The tags of a repository.
-    pub fn tags(&self, name: &str) -> Vec<String> {
-        let tags = self.tag(name, "x").ancestors().nth(3).expect("deep").to_owned();
-        let names = fs::read_dir(tags).expect("tags").map(|entry| entry.expect("read").file_name());
-        let mut names: Vec<String> = names.map(|name| name.into_string().expect("ASCII")).collect();
-        names.sort();
-        names
     }
 }
 

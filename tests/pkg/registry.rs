@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use medic_repository::publish::{Place, Publication, PublishError, SigningKey, carry_out, look, plan};
-use medic_repository::{Network, oci, publish as publishing};
+use medic_repository::{Network, oci, publish as publishing, registry};
 use serde_json::Value;
 
 use crate::gate::Gate;
@@ -38,6 +39,12 @@ impl Shop {
 
     fn address(&self) -> String {
         self.registry.address(NAME)
+    }
+
+    /// As the builder's library has it.
+    fn place(&self) -> publishing::Registry {
+        let (nobody, machine) = (Arc::new(|| Ok(None)), Arc::new(registry::Machine));
+        publishing::Registry::new(&self.address(), &Network::default(), nobody, machine).expect("an address")
     }
 
     fn publish(&self, packages: &[&Package]) -> Ended {
@@ -332,7 +339,7 @@ fn of_two_publishers_in_a_registry_the_second_is_refused() {
     shop.publish(&[&Package::new("web", "1")]).ok();
     let text = fs::read_to_string(&shop.key).expect("a key");
     let keys = [SigningKey::parse(&text, None).expect("a key")];
-    let place = publishing::Registry::new(&shop.address(), &Network::default(), None).expect("an address");
+    let place = shop.place();
     let trusted = [keys[0].public().clone()];
     let name = "packages".parse().expect("name");
     let publication = Publication { name: &name, keys: &keys, now: 1_800_000_000, lifetime: 86_400 };
@@ -354,7 +361,7 @@ fn of_two_publishers_in_a_registry_the_second_is_refused() {
 #[test]
 fn what_a_killed_publisher_has_left_in_a_registry_is_taken_up() {
     let shop = Shop::open(&[&Package::new("web", "1")]);
-    let place = publishing::Registry::new(&shop.address(), &Network::default(), None).expect("an address");
+    let place = shop.place();
     let app = Package::new("app", "1");
     let archive = app.archive(&shop.world.archives());
     let digested = medic_archive::digest::of_file(&archive).expect("read");

@@ -11,6 +11,7 @@ mod no_op;
 mod overhead;
 mod packing;
 mod page;
+mod pushing;
 mod recorder;
 mod resolving;
 mod server;
@@ -39,7 +40,7 @@ pub const EXAMPLES: &str = "Examples:
   cargo xtask bench overhead no-op --quick            two of them, with less to do
   cargo xtask bench --update                          and put the tables into docs/benchmarks.md
 
-Needs tar, zstd, curl, sha256sum, s6, runit, supervisord, ar, dpkg and pacman, which it is compared with; for pacman, root. Nothing is written outside of target/bench and the folder for temporary files, but for --update.";
+Needs tar, zstd, curl, sha256sum, s6, runit, supervisord, ar, dpkg, pacman, skopeo and docker-registry, which it is compared with or measured by; for pacman, root. Nothing is written outside of target/bench and the folder for temporary files, but for --update.";
 
 /// `bench`.
 #[derive(Debug, Args)]
@@ -77,10 +78,12 @@ pub enum Name {
     Installing,
     /// The package manager's solver, with a repository of many packages.
     Resolving,
+    /// An image pushed to a registry on this machine, and `skopeo copy`.
+    Pushing,
 }
 
 impl Name {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Overhead,
         Self::NoOp,
         Self::Packing,
@@ -88,6 +91,7 @@ impl Name {
         Self::Supervision,
         Self::Installing,
         Self::Resolving,
+        Self::Pushing,
     ];
 
     fn text(self) -> &'static str {
@@ -99,6 +103,7 @@ impl Name {
             Self::Supervision => "supervision",
             Self::Installing => "installing",
             Self::Resolving => "resolving",
+            Self::Pushing => "pushing",
         }
     }
 
@@ -111,6 +116,7 @@ impl Name {
             Self::Supervision => supervision::rows(context, quick),
             Self::Installing => installing::rows(context, quick),
             Self::Resolving => resolving::rows(context, quick),
+            Self::Pushing => pushing::rows(context, quick),
         }
     }
 }
@@ -121,6 +127,7 @@ pub fn bench(arguments: &Bench) -> Result<(), Failure> {
         return match name.to_str() {
             Some("pack") => packing::part(rest),
             Some("fetch") => fetching::part(rest),
+            Some("push") => pushing::part(rest),
             _ => Err(Failure::Usage("there is no such part of a benchmark".to_owned())),
         };
     }

@@ -35,6 +35,8 @@ pub struct BuiltImage {
     pub archive: PathBuf,
     /// Whether anything was done: compiled, packed, assembled or written.
     pub fresh: bool,
+    /// Its packages.
+    pub packages: Vec<BuiltPackage>,
     /// What kept build steps apart from the machine: each way once.
     pub isolation: BTreeSet<String>,
     /// Nothing of the store is removed while it is being used.
@@ -59,7 +61,7 @@ pub fn build(context: &Context, name: &ImageName) -> Result<BuiltImage, Failure>
 }
 
 /// Does it again when something in the store was damaged, which is removed then, and said.
-fn repairing<T>(
+pub fn repairing<T>(
     context: &Context,
     name: &ImageName,
     act: impl Fn() -> Result<T, Failure>,
@@ -97,8 +99,8 @@ fn build_once(context: &Context, name: &ImageName) -> Result<BuiltImage, Failure
         context.environment.workspace.join(format!("target/images/{name}-{}.oci.tar", context.arch));
     let written = image.write_archive(&archive)?;
     let fresh = built || image.fresh || !written.unchanged;
-    let isolation = packages.into_iter().flat_map(|package| package.isolation).collect();
-    Ok(BuiltImage { image, archive, fresh, isolation, in_use })
+    let isolation = packages.iter().flat_map(|package| package.isolation.iter().cloned()).collect();
+    Ok(BuiltImage { image, archive, fresh, packages, isolation, in_use })
 }
 
 /// The image of these packages, made in the store of these settings.

@@ -1,7 +1,7 @@
 //! Signing keys in files, and their passwords: never on a command line, where others may read them.
 
 use std::fs::File;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -23,10 +23,15 @@ pub fn make(file: &Path, password: Option<String>) -> Result<(PathBuf, PathBuf),
             (key.secret_file()?, key.public().clone())
         }
     };
+    put(file, &secret, &key.file())
+}
+
+/// Writes the two halves of a key: `file`, which its owner alone may read, and `file.pub`.
+pub fn put(file: &Path, secret: &str, public_text: &str) -> Result<(PathBuf, PathBuf), Failure> {
     let public = file.with_added_extension("pub");
     // What is there already may be a key that others trust.
-    write(&public, &key.file(), 0o644)?;
-    let written = write(file, &secret, 0o600);
+    write(&public, public_text, 0o644)?;
+    let written = write(file, secret, 0o600);
     if written.is_err() {
         // The other half of nothing.
         let _ = std::fs::remove_file(&public);
@@ -85,8 +90,17 @@ fn read(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|source| Failure::File { path: path.to_owned(), source })
 }
 
+/// The text of a file that has no more bytes than so many.
+pub fn read_bounded(path: &Path, limit: u64) -> Result<String, Failure> {
+    let failed = |source| Failure::File { path: path.to_owned(), source };
+    let mut text = String::new();
+    let file = File::open(path).map_err(failed)?;
+    std::io::Read::take(file, limit).read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
+}
+
 /// Asks on the terminal, which does not show what is typed; none when nobody is there to answer.
-fn ask(question: &str) -> Result<Option<String>, Failure> {
+pub fn ask(question: &str) -> Result<Option<String>, Failure> {
     let input = std::io::stdin();
     let (true, Ok(shown)) = (std::io::stderr().is_terminal(), tcgetattr(&input)) else { return Ok(None) };
     let mut hidden = shown.clone();

@@ -3,13 +3,15 @@
 use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
+use medic_build::publish::registry::{LoginSource, Machine};
 use medic_build::publish::{
-    Address, Before, Folder, Login, Place, Plan, Publication, PublishError, Registry, SigningKey, carry_out,
-    is_address, login, look, plan,
+    Address, Before, Folder, Login, Network, Place, Plan, Publication, PublishError, Registry, SigningKey,
+    carry_out, is_address, login, look, plan,
 };
 use medic_model::{ByteSize, PackageName};
 use serde_json::json;
@@ -160,11 +162,19 @@ fn place(text: &str) -> Result<Box<dyn Place>, Failure> {
     let failed = |source| PublishError::Registry { location: text.to_owned(), source };
     let host = Address::parse(text).map_err(failed)?.host;
     let network = network();
-    let login = match &network.logins {
-        Some(path) if path.is_file() => registry_login(path, host)?,
-        _ => None,
-    };
-    Ok(Box::new(Registry::new(text, &network, login).map_err(failed)?))
+    let login = login_source(&network, &host);
+    Ok(Box::new(Registry::new(text, &network, login, Arc::new(Machine)).map_err(failed)?))
+}
+
+/// What gives the login for a registry, whenever it is asked for: what `docker login` has put away.
+pub fn login_source(network: &Network, host: &str) -> LoginSource {
+    let (logins, host) = (network.logins.clone(), host.to_owned());
+    Arc::new(move || match &logins {
+        Some(path) if path.is_file() => {
+            registry_login(path, host.clone()).map_err(|failure| std::io::Error::other(failure.to_string()))
+        }
+        _ => Ok(None),
+    })
 }
 
 /// The login for a registry, as `docker login` has put it away; its helpers are asked where it names some.

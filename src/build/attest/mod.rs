@@ -10,6 +10,7 @@ mod elf;
 mod facts;
 mod gather;
 mod identify;
+mod image;
 mod json;
 mod keep;
 mod licence;
@@ -31,6 +32,7 @@ use crate::root::DebianPackage;
 use crate::store::{ComponentRecord, StoreError};
 use crate::toolchain::ToolchainPlan;
 
+pub use image::{ImageFacts, image_build_type, image_provenance};
 pub use keep::{Archived, Documents, document_name, keep};
 
 /// The project's page: what the addresses in documents begin with.

@@ -115,7 +115,7 @@ struct Metadata {
 /// (<https://github.com/in-toto/attestation/blob/main/spec/v1/resource_descriptor.md>).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Resource {
+pub(super) struct Resource {
     name: String,
     digest: BTreeMap<&'static str, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -265,7 +265,8 @@ fn build_roots(facts: &Facts<'_>) -> impl Iterator<Item = Resource> {
     })
 }
 
-fn resource(name: String, sha256: Sha256) -> Resource {
+/// Something of this name and digest.
+pub(super) fn resource(name: String, sha256: Sha256) -> Resource {
     Resource {
         name,
         digest: [("sha256", sha256.to_string())].into(),
@@ -276,7 +277,8 @@ fn resource(name: String, sha256: Sha256) -> Resource {
 }
 
 impl Resource {
-    fn annotated(mut self, key: &'static str, text: &str) -> Self {
+    /// With a word more.
+    pub(super) fn annotated(mut self, key: &'static str, text: &str) -> Self {
         self.annotations.insert(key, Annotation::Text(text.to_owned()));
         self
     }

@@ -162,6 +162,39 @@ fn the_provenance_is_what_it_was() {
 }
 
 #[test]
+fn the_provenance_of_an_image_names_its_packages_and_their_own_provenance() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let package = |arch: Arch| {
+        let mut manifest = with_facts(|facts| facts.manifest.clone());
+        manifest.arch = arch;
+        let documents = Documents::in_folder(folder.path(), &manifest);
+        fs_err::write(&documents.provenance, format!("{{\"of\": \"{arch}\"}}")).expect("written");
+        let archive = folder.path().join(manifest.archive_name());
+        let (sha256, size) = (Sha256::from_bytes([9; 32]), 1);
+        BuiltPackage { manifest, archive, sha256, size, documents, fresh: false, isolation: Vec::new() }
+    };
+    let packages = [package(Arch::X64), package(Arch::Arm64)];
+    let definition = folder.path().join("web.yaml");
+    fs_err::write(&definition, "abc").expect("written");
+    let facts = ImageFacts {
+        name: "web",
+        version: "1.0",
+        definition: &definition,
+        revision: Some("abc"),
+        created: "2026-01-01T00:00:00Z",
+        packages: vec![(Arch::X64, &packages[..1]), (Arch::Arm64, &packages[1..])],
+    };
+    let (text, statements) = image_provenance(&facts).expect("read");
+    assert_eq!(statements, [&b"{\"of\": \"x64\"}"[..], b"{\"of\": \"arm64\"}"]);
+    assert!(!text.contains(&*folder.path().to_string_lossy()), "no path of this machine");
+    let version = format!("\"medic-build\": \"{}\"", env!("CARGO_PKG_VERSION"));
+    insta::assert_snapshot!("image-provenance", text.replace(&version, "\"medic-build\": \"VERSION\""));
+    fs_err::remove_file(&packages[0].documents.provenance).expect("removed");
+    let error = image_provenance(&facts).expect_err("gone").to_string();
+    assert!(error.contains("hello-v1.0-r1-x64.provenance.json"), "{error}");
+}
+
+#[test]
 fn another_fact_is_another_document_of_another_name() {
     let namespace = |facts: &Facts<'_>| spdx::of_package(facts).document_namespace.clone();
     let before = with_facts(namespace);

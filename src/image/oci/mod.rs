@@ -30,7 +30,7 @@ fn descriptor(image: &Image) -> Descriptor {
     descriptor
 }
 
-fn index(manifests: Vec<Descriptor>) -> Result<Vec<u8>, ImageError> {
+pub(crate) fn index(manifests: Vec<Descriptor>) -> Result<Vec<u8>, ImageError> {
     let index = ImageIndex { schema_version: 2, media_type: INDEX.to_owned(), manifests };
     serde_json::to_vec(&index).map_err(|source| ImageError::Json { document: "index", source })
 }

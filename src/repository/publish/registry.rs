@@ -2,22 +2,19 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Seek};
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
-use fs_err as fs;
 use medic_archive::digest;
 use medic_model::Sha256;
 use serde_json::{Value, json};
-use ureq::http::request::Builder;
-use ureq::http::{Method, Request, Response, StatusCode};
-use ureq::{Agent, Body, SendBody};
 
 use super::{IndexFiles, Place, PublishError};
-use crate::http::{Failure, Http, MANIFEST, Network, persist};
+use crate::http::{MANIFEST, Network};
 use crate::index::Listed;
-use crate::oci::{Address, MAX_MANIFEST, Oci, TAG, TITLE};
-use crate::session::{Login, Session};
+use crate::oci::{Address, Oci, TAG, TITLE};
+use crate::registry::{Client, Content, LoginSource, Name, Scheme, Tag, Waiting};
 use crate::transport::Transport;
 
 const INDEX: &str = "application/vnd.medic-os.repository.index.v1+json";
@@ -31,153 +28,56 @@ const EMPTY: &[u8] = b"{}";
 
 /// A repository in a registry.
 pub struct Registry {
-    http: Http,
+    client: Client,
     address: String,
     network: Network,
-    login: Option<Login>,
-}
-
-/// What a request says after its head.
-enum Content<'a> {
-    Nothing,
-    Bytes(&'a [u8]),
-    File(&'a File),
+    login: LoginSource,
 }
 
 impl Registry {
-    /// At an address ([`Address`]); `login` is for registries that want one.
+    /// At an address ([`Address`]); `login` is asked where the registry wants one.
     ///
     /// # Errors
     /// It is no such address, or the certificates or the proxy's address cannot be used.
-    pub fn new(text: &str, network: &Network, login: Option<Login>) -> io::Result<Self> {
-        let http = Http::patient(Session::new(login.clone()), &Address::parse(text)?.base(), network)?;
+    pub fn new(
+        text: &str,
+        network: &Network,
+        login: LoginSource,
+        waiting: Arc<dyn Waiting>,
+    ) -> io::Result<Self> {
+        let Address { host, name, is_plain } = Address::parse(text)?;
+        let scheme = if is_plain { Scheme::Http } else { Scheme::Https };
+        let client = Client::new(scheme, &host, &name, network, Arc::clone(&login), waiting)?;
         let address = text.trim_end_matches('/').to_owned();
-        Ok(Self { http, address, network: network.clone(), login })
+        Ok(Self { client, address, network: network.clone(), login })
     }
 
     fn failed(&self, source: io::Error) -> PublishError {
         PublishError::Registry { location: self.address.clone(), source }
     }
 
-    /// Makes a request, with what the registry wants to know of who asks; `url` is whole or begins below the repository.
-    fn ask(
-        &self,
-        method: &Method,
-        url: &str,
-        kind: &str,
-        content: &Content<'_>,
-    ) -> Result<Response<Body>, Failure> {
-        let url = if url.contains("://") { url.to_owned() } else { format!("{}/{url}", self.http.base) };
-        // An upload may lead to another host, which has no business with the login.
-        let is_own = url.strip_prefix(self.origin()).is_some_and(|rest| rest.starts_with('/'));
-        let response = self.http.admitted(|authorization| {
-            let mut request = Request::builder().method(method).uri(&url).header("Accept", MANIFEST);
-            if let Some(authorization) = authorization.filter(|_| is_own) {
-                request = request.header("Authorization", authorization);
-            }
-            if !kind.is_empty() {
-                request = request.header("Content-Type", kind);
-            }
-            send(&self.http.agent, request, content).map_err(Failure::of)
-        })?;
-        match response.status() {
-            status if status.is_success() => Ok(response),
-            status => Err(refused(status, response)),
+    /// Uploads a blob that is not there.
+    fn put_blob(&self, sha256: Sha256, content: Content<'_>) -> io::Result<()> {
+        if !self.client.has_blob(sha256)? {
+            self.client.put_blob(sha256, content, &[], &|_| {})?;
         }
-    }
-
-    fn ask_often(
-        &self,
-        method: &Method,
-        url: &str,
-        kind: &str,
-        content: &Content<'_>,
-    ) -> io::Result<Response<Body>> {
-        persist(|| self.ask(method, url, kind, content), || 0)
-    }
-
-    /// `https://registry.example`
-    fn origin(&self) -> &str {
-        let base = &self.http.base;
-        let end = base.find("/v2/").unwrap_or(base.len());
-        &base[..end]
-    }
-
-    fn has_blob(&self, sha256: Sha256) -> io::Result<bool> {
-        let asked = self.ask_often(&Method::HEAD, &format!("blobs/sha256:{sha256}"), "", &Content::Nothing);
-        match asked {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Uploads a blob that is not there, whole and in one request: the way that every registry knows. Each attempt is a new upload.
-    fn put_blob(&self, sha256: Sha256, content: &Content<'_>) -> io::Result<()> {
-        if self.has_blob(sha256)? {
-            return Ok(());
-        }
-        let attempt = || {
-            let begun = self.ask(&Method::POST, "blobs/uploads/", "", &Content::Bytes(b""))?;
-            let place = begun.headers().get("Location").and_then(|place| place.to_str().ok());
-            let place = place.ok_or_else(|| {
-                Failure::final_of(io::Error::other("the registry does not say where a blob is to be put"))
-            })?;
-            let whole =
-                if place.starts_with('/') { format!("{}{place}", self.origin()) } else { place.to_owned() };
-            let sign = if whole.contains('?') { '&' } else { '?' };
-            let url = format!("{whole}{sign}digest=sha256:{sha256}");
-            self.ask(&Method::PUT, &url, "application/octet-stream", content).map(drop)
-        };
-        persist(attempt, || 0)
+        Ok(())
     }
 
     /// Puts a manifest under a tag, and the blob that it is made of beside its layers.
     fn put_manifest(&self, tag: &str, manifest: &[u8]) -> io::Result<()> {
-        self.put_blob(digest::of_bytes(EMPTY).sha256, &Content::Bytes(EMPTY))?;
-        let url = format!("manifests/{tag}");
-        self.ask_often(&Method::PUT, &url, MANIFEST, &Content::Bytes(manifest)).map(drop)
+        self.put_blob(digest::of_bytes(EMPTY).sha256, Content::Bytes(EMPTY))?;
+        Ok(self.client.put_manifest(Name::Tag(&self::tag(tag)?), MANIFEST, manifest)?)
     }
 
     fn manifest(&self, tag: &str) -> io::Result<Option<Vec<u8>>> {
-        match self.http.read(&format!("manifests/{tag}"), MAX_MANIFEST) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            manifest => manifest.map(Some),
-        }
+        let found = self.client.manifest(Name::Tag(&self::tag(tag)?))?;
+        Ok(found.map(|manifest| manifest.bytes))
     }
 }
 
-fn send(agent: &Agent, request: Builder, content: &Content<'_>) -> Result<Response<Body>, ureq::Error> {
-    match content {
-        Content::Nothing => agent.run(request.body(())?),
-        Content::Bytes(bytes) => agent.run(request.body(*bytes)?),
-        Content::File(file) => {
-            let mut file = *file;
-            let size = file.metadata()?.len();
-            file.rewind()?;
-            agent.run(request.header("Content-Length", size).body(SendBody::from_reader(&mut file))?)
-        }
-    }
-}
-
-/// What an answer that is no success means, in the registry's own words where it has any.
-fn refused(status: StatusCode, response: Response<Body>) -> Failure {
-    let mut text = String::new();
-    let body = response.into_body().into_with_config().limit(u64::MAX).reader();
-    let _ = body.take(4096).read_to_string(&mut text);
-    let answer: Value = serde_json::from_str(&text).unwrap_or_default();
-    let words: String = answer["errors"][0]["message"].as_str().unwrap_or_default().escape_debug().collect();
-    let words = if words.is_empty() { words } else { format!(" ({words})") };
-    let (kind, hint) = match status {
-        StatusCode::NOT_FOUND => (ErrorKind::NotFound, ": perhaps the repository must be made there first"),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            (ErrorKind::PermissionDenied, ": a login that may push is needed ('docker login')")
-        }
-        _ => (ErrorKind::Other, ""),
-    };
-    let error = io::Error::new(kind, format!("the registry answers {status}{words}{hint}"));
-    let transient = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-    if transient { Failure::transient_of(error) } else { Failure::final_of(error) }
+fn tag(text: &str) -> io::Result<Tag> {
+    text.parse().map_err(io::Error::other)
 }
 
 fn layer(kind: &str, name: &str, sha256: Sha256, size: u64) -> Value {
@@ -205,7 +105,7 @@ fn manifest(kind: &str, layers: &[Value]) -> Vec<u8> {
 }
 
 /// The tag of an archive: for people, its name; for the digest's sake, which may not be lost to another of that name, a part of that.
-fn tag(listed: &Listed) -> String {
+fn archive_tag(listed: &Listed) -> String {
     let name = format!("{}-v{}-{}", listed.name, listed.version, listed.arch);
     // Versions may have a '+' or a '~', and a tag may not; it has at most 128 characters.
     let name: String = name.chars().take(100).map(|c| if matches!(c, '+' | '~') { '_' } else { c }).collect();
@@ -224,8 +124,8 @@ impl Place for Registry {
     }
 
     fn transport(&self) -> Result<Box<dyn Transport>, PublishError> {
-        let oci = Oci::new(&self.address, &self.network, self.login.clone());
-        Ok(Box::new(oci.map_err(|error| self.failed(error))?))
+        let oci = || Oci::new(&self.address, &self.network, (self.login)()?);
+        Ok(Box::new(oci().map_err(|error| self.failed(error))?))
     }
 
     fn mark(&self) -> Result<Option<Vec<u8>>, PublishError> {
@@ -238,16 +138,17 @@ impl Place for Registry {
     }
 
     fn has(&self, listed: &Listed) -> Result<bool, PublishError> {
-        let kept = || Ok(self.has_blob(listed.sha256)? && self.manifest(&tag(listed))?.is_some());
+        let kept =
+            || Ok(self.client.has_blob(listed.sha256)? && self.manifest(&archive_tag(listed))?.is_some());
         kept().map_err(|error| self.failed(error))
     }
 
     fn put_archive(&self, listed: &Listed, archive: &Path) -> Result<(), PublishError> {
-        let file = fs::File::open(archive)?.into_parts().0;
+        let content = Content::File { path: archive, size: listed.size };
         let layers = [layer(ARCHIVE, &listed.file_name(), listed.sha256, listed.size)];
         let put = || {
-            self.put_blob(listed.sha256, &Content::File(&file))?;
-            self.put_manifest(&tag(listed), &manifest(PACKAGE_TYPE, &layers))
+            self.put_blob(listed.sha256, content)?;
+            self.put_manifest(&archive_tag(listed), &manifest(PACKAGE_TYPE, &layers))
         };
         put().map_err(|error| self.failed(error))
     }
@@ -257,7 +158,7 @@ impl Place for Registry {
             let mut layers = Vec::new();
             for (name, bytes) in &index.files {
                 let sha256 = digest::of_bytes(bytes).sha256;
-                self.put_blob(sha256, &Content::Bytes(bytes))?;
+                self.put_blob(sha256, Content::Bytes(bytes))?;
                 let kind = if name.ends_with(".json") { INDEX } else { SIGNATURE };
                 layers.push(layer(kind, name, sha256, bytes.len() as u64));
             }

@@ -148,6 +148,7 @@ fn spawn(command: &mut Command) -> Result<Child, BenchError> {
             "ar" => "binutils",
             "dpkg" => "dpkg",
             "pacman" => "pacman-package-manager",
+            "skopeo" => "skopeo",
             _ => "coreutils",
         };
         BenchError::Missing { program, package }

@@ -1,0 +1,1 @@
+MEQCIDqmPBUp03fcmw5sk3WVkZ0510OydtmvddKQ4vJ7hGFaAiA5DpLa6IivgcI1guWqIjAVa9x6L/chAjN2cG4QoHOlFw==
