@@ -12,6 +12,7 @@ pub mod graph;
 pub mod keys;
 pub mod lint;
 pub mod log;
+pub mod login;
 pub mod new;
 pub mod outdated;
 pub mod repo;

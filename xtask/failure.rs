@@ -7,6 +7,7 @@ use medic_build::definitions::DefinitionError;
 use medic_build::publish::{PublishError, RepositoryError, is_address};
 use medic_build::sandbox::Ending;
 use medic_build::{BuildError, ErrorKind};
+use medic_image::credentials::CredentialError;
 use medic_image::docker::Absent;
 use medic_image::run::RunError;
 use medic_image::{DockerError, ImageError};
@@ -71,13 +72,8 @@ pub enum Failure {
     #[error(transparent)]
     Publish(#[from] PublishError),
     /// There is no login for a registry that could be used.
-    #[error("there is no login for the registry '{host}': {why}")]
-    Login {
-        /// The registry.
-        host: String,
-        /// Why.
-        why: String,
-    },
+    #[error(transparent)]
+    Login(#[from] CredentialError),
     /// Bytes are not those that they should be.
     #[error("{0}")]
     Different(String),
@@ -112,7 +108,9 @@ impl Failure {
             Self::Lint { .. } => 3,
             Self::Different(_) => 10,
             Self::Publish(error) => publish_exit_code(error),
-            Self::Login { .. } => 9,
+            Self::Login(CredentialError::NoHelper { .. }) => 8,
+            Self::Login(CredentialError::Name { .. }) => 2,
+            Self::Login(_) => 9,
             Self::Container(code) => u8::try_from(*code).unwrap_or(1),
             Self::Shell(_) => 5,
             Self::Bench(crate::commands::bench::BenchError::Missing { .. }) => 8,
@@ -224,7 +222,7 @@ mod tests {
             Failure::DamagedStore(1),
             Failure::Outdated(String::new()),
             Failure::Different(String::new()),
-            Failure::Login { host: String::new(), why: String::new() },
+            Failure::Login(CredentialError::NoKeys { host: String::new(), looked_at: Vec::new() }),
             Failure::Publish(PublishError::NoKeys),
             Failure::Environment(EnvironmentError::NoStore),
         ];

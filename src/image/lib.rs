@@ -7,6 +7,7 @@
 //! | [`oci`] | the OCI image layout, as a folder or as one archive that Docker loads too |
 //! | [`docker`] | the Docker API: load, ask, run |
 //! | [`run`] | starting an image: in Docker, or with bubblewrap where there is no daemon |
+//! | [`credentials`] | who logs in to a registry: Docker's configuration and helpers, AWS |
 //! | [`garbage`] | what of all this is in the store, what names it, what is damaged |
 //! | [`report`] | the table of layers and their sizes |
 //!
@@ -28,6 +29,7 @@
 //! has not checked, or writes outside the store and the paths it is given.
 
 pub mod assemble;
+pub mod credentials;
 pub mod docker;
 mod error;
 pub mod garbage;

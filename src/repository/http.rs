@@ -28,7 +28,7 @@ const ATTEMPTS: u32 = 4;
 /// The pause after the first failure; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(500);
 /// The most time to be connected, and to have an answer begin.
-const ANSWER: Duration = Duration::from_secs(20);
+pub(crate) const ANSWER: Duration = Duration::from_secs(20);
 /// The most time in which nothing comes.
 const SILENCE: Duration = Duration::from_secs(20);
 /// Bytes moved at once.
@@ -224,7 +224,7 @@ fn authorities(path: &Path) -> io::Result<Vec<Certificate<'static>>> {
     Ok(authorities)
 }
 
-fn agent(address: &str, network: &Network, answer: Duration) -> io::Result<Agent> {
+pub(crate) fn agent(address: &str, network: &Network, answer: Duration) -> io::Result<Agent> {
     let only_https = address.starts_with("https://");
     // Plain http may lead to https as well: there no certificate is trusted, where there are none.
     let authorities = match authorities(&network.authorities) {

@@ -15,10 +15,28 @@ use crate::http::{Failure, request, whole};
 
 /// The most bytes of an answer with a token.
 const MAX_TOKEN: u64 = 1 << 20;
+/// What an identity token begins with here; docker has it as the user's name.
+#[cfg(feature = "publish")]
+const IDENTITY: &str = "<token>:";
 
 /// A name and a password: `name:password` in Base64, as a docker configuration keeps it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Login(pub String);
+
+#[cfg(feature = "publish")]
+impl Login {
+    /// An identity token, in whose place the server that gives tokens for a registry gives one (OAuth 2.0, as `docker login` keeps it
+    /// for some registries).
+    pub fn of_identity(token: &str) -> Self {
+        // A colon is never in Base64.
+        Self(format!("{IDENTITY}{token}"))
+    }
+
+    /// The token of [`Self::of_identity`].
+    fn identity(&self) -> Option<&str> {
+        self.0.strip_prefix(IDENTITY)
+    }
+}
 
 impl Login {
     /// The login for a registry (`host` or `host:port`) in a docker configuration:
@@ -71,6 +89,11 @@ impl Session {
             format!("Bearer {}", self.token(agent, challenge)?)
         } else {
             let login = self.login.as_ref().ok_or_else(|| self.refused())?;
+            #[cfg(feature = "publish")]
+            if login.identity().is_some() {
+                let text = "the registry wants a name and a password, and there is an identity token for it";
+                return Err(Failure::final_of(io::Error::new(ErrorKind::PermissionDenied, text)));
+            }
             format!("Basic {}", login.0)
         };
         self.authorization.replace(Some(answer.clone()));
@@ -94,9 +117,7 @@ impl Session {
                 sign = '&';
             }
         }
-        let login = self.login.as_ref().map(|login| format!("Basic {}", login.0));
-        let headers: Vec<_> = login.iter().map(|login| (AUTHORIZATION, login.as_str())).collect();
-        let response = request(agent, &url, &headers)?;
+        let response = self.ask_for_token(agent, &url)?;
         match response.status() {
             StatusCode::OK => {}
             status if status.is_client_error() => return Err(self.refused()),
@@ -110,6 +131,16 @@ impl Session {
         token.map(str::to_owned).ok_or_else(unusable)
     }
 
+    fn ask_for_token(&self, agent: &Agent, url: &str) -> Result<Response<Body>, Failure> {
+        #[cfg(feature = "publish")]
+        if let Some(token) = self.login.as_ref().and_then(Login::identity) {
+            return exchange(agent, url, token);
+        }
+        let login = self.login.as_ref().map(|login| format!("Basic {}", login.0));
+        let headers: Vec<_> = login.iter().map(|login| (AUTHORIZATION, login.as_str())).collect();
+        request(agent, url, &headers)
+    }
+
     /// It is known who asks, and that is not enough.
     pub(crate) fn refused(&self) -> Failure {
         let text = match self.login {
@@ -120,6 +151,19 @@ impl Session {
         };
         Failure::final_of(io::Error::new(ErrorKind::PermissionDenied, text))
     }
+}
+
+/// Gives an identity token for one that a registry takes; what the address asks for goes where OAuth 2.0 has it, into the body.
+#[cfg(feature = "publish")]
+fn exchange(agent: &Agent, url: &str, token: &str) -> Result<Response<Body>, Failure> {
+    let (address, asked) = url.split_once('?').unwrap_or((url, ""));
+    let mut form = format!("{asked}&grant_type=refresh_token&client_id=medic-os&refresh_token=");
+    escape(token, &mut form);
+    let form = form.trim_start_matches('&');
+    // Nothing leads elsewhere with it.
+    let request = agent.post(address).config().max_redirects(0).build();
+    let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+    request.send(form).map_err(Failure::of)
 }
 
 /// A JSON document, or null where it is none.
