@@ -234,6 +234,54 @@ mod tests {
         assert!(Login::in_docker_config(b"{", "x").is_err());
     }
 
+    /// OAuth 2.0 (RFC 6749, section 6), as the registries of the distribution specification have it.
+    #[test]
+    fn an_identity_token_is_exchanged_in_the_body_of_a_request() {
+        use std::io::{BufRead, BufReader, Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let server = std::thread::spawn(move || {
+            let mut asked = Vec::new();
+            // The registry's challenge, and the server of tokens.
+            for answer in [
+                "401 X\r\nWWW-Authenticate: Bearer realm=\"URL/token?a=b\",service=\"s\",scope=\"repository:x:push\"\r\nContent-Length: 0",
+                "200 OK\r\nContent-Length: 21",
+            ] {
+                let (mut stream, own) = (listener.accept().expect("a client").0, listener.local_addr());
+                let mut reader = BufReader::new(stream.try_clone().expect("a stream"));
+                let (mut head, mut length) = (String::new(), 0);
+                while !head.ends_with("\r\n\r\n") {
+                    let mut line = String::new();
+                    reader.read_line(&mut line).expect("read");
+                    if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                        length = value.trim().parse().expect("a number");
+                    }
+                    head.push_str(&line);
+                }
+                let mut body = String::new();
+                reader.take(length).read_to_string(&mut body).expect("read");
+                asked.push((head, body));
+                let answer = answer.replace("URL", &format!("http://{}", own.expect("bound")));
+                write!(stream, "HTTP/1.1 {answer}\r\nConnection: close\r\n\r\n").expect("written");
+                if answer.starts_with("200") {
+                    write!(stream, "{{\"access_token\": \"t\"}} ").expect("written");
+                }
+            }
+            asked
+        });
+        let agent = crate::http::agent(&url, &crate::Network::default(), crate::http::ANSWER).expect("one");
+        let session = Session::new(Some(Login::of_identity("a+b/c=")));
+        let Ok(challenge) = request(&agent, &url, &[]) else { panic!("no challenge") };
+        let Ok(answer) = session.answer(&agent, &challenge) else { panic!("no token") };
+        assert_eq!(answer, "Bearer t");
+        let (head, body) = server.join().expect("no panic").pop().expect("asked");
+        assert!(head.starts_with("POST /token HTTP/1.1") && !head.to_lowercase().contains("authorization"), "{head}");
+        assert_eq!(
+            body,
+            "a=b&service=s&scope=repository:x:push&grant_type=refresh_token&client_id=medic-os&refresh_token=a%2Bb/c%3D"
+        );
+    }
+
     #[test]
     fn a_value_is_written_as_an_address_wants_it() {
         let mut url = String::new();

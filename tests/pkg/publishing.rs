@@ -29,15 +29,24 @@ impl Drop for Registry {
 impl Registry {
     /// One that lets everybody do everything, or wants [`LOGIN`].
     pub fn start(is_guarded: bool) -> Self {
+        Self::serve(is_guarded.then_some(LOGIN), None)
+    }
+
+    /// One that wants a login, by https with a certificate and its key, or without.
+    pub fn serve(login: Option<(&str, &str)>, certificate: Option<(&Path, &Path)>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound").port();
         let mut config = format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n",
+            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp:\n  addr: '127.0.0.1:{port}'\n",
             folder.path().join("storage").display()
         );
-        if is_guarded {
+        if let Some((certificate, key)) = certificate {
+            let (certificate, key) = (certificate.display(), key.display());
+            config.push_str(&format!("  tls: {{certificate: {certificate}, key: {key}}}\n"));
+        }
+        if let Some((name, password)) = login {
             let users = folder.path().join("users");
-            let made = Command::new("htpasswd").args(["-Bbn", LOGIN.0, LOGIN.1]).output();
+            let made = Command::new("htpasswd").args(["-Bbn", name, password]).output();
             fs::write(&users, made.expect("htpasswd, which .ci/setup --tests installs").stdout)
                 .expect("written");
             config.push_str(&format!("auth: {{htpasswd: {{realm: test, path: {}}}}}\n", users.display()));
@@ -67,6 +76,10 @@ impl Registry {
 
     pub fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// The address of a repository in it.
@@ -114,7 +127,15 @@ pub fn xtask() -> Command {
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let mut command = Command::new(target.join("debug/xtask"));
     // Whoever runs the tests may have logins of their own.
-    command.current_dir(workspace).env("DOCKER_CONFIG", "/nonexistent").env_remove("MEDIC_OS_KEY_PASSWORD");
+    command.current_dir(workspace).env("DOCKER_CONFIG", "/nonexistent");
+    let is_login = |name: &str| {
+        ["AWS_", "ACTIONS_ID_", "MEDIC_OS_REGISTRY", "MEDIC_OS_KEY_", "DOCKER_AUTH_"]
+            .iter()
+            .any(|begin| name.starts_with(begin))
+    };
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_login)) {
+        command.env_remove(name);
+    }
     command
 }
 

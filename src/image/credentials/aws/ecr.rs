@@ -7,7 +7,7 @@ use super::super::error::CredentialError;
 use super::super::secret::words;
 use super::super::{Login, Secret};
 use super::sign::ask_signed;
-use super::{AwsRegistry, Context, Keys, login_in};
+use super::{AwsRegistry, Context, Keys, login_in, sts};
 
 /// What becomes of a tag that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +125,8 @@ fn call(
     let code = code.rsplit('#').next().unwrap_or_default().split(':').next().unwrap_or_default();
     let message = document["message"].as_str().or_else(|| document["Message"].as_str());
     let why = match (code, words(message.unwrap_or_default(), &secrets)) {
-        ("", _) => format!("the server answers {}", answer.status),
+        // What stands before the interface answers as others do.
+        ("", _) => sts::refusal(&answer, text.expose(), &secrets),
         (code, message) if message.is_empty() => words(code, &secrets),
         (code, message) => format!("{}: {message}", words(code, &secrets)),
     };

@@ -100,7 +100,8 @@ fn ask_for_keys(
     keys().ok_or_else(|| failed("its answer holds no keys".to_owned()))
 }
 
-fn refusal(answer: &Answer, text: &str, secrets: &[&Secret]) -> String {
+/// What an answer in XML that is no success says, without the secrets.
+pub(super) fn refusal(answer: &Answer, text: &str, secrets: &[&Secret]) -> String {
     let of = |name: &str| words(&element(text, name).unwrap_or_default(), secrets);
     match (of("Code"), of("Message")) {
         (code, _) if code.is_empty() => format!("the server answers {}", answer.status),

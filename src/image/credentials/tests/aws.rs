@@ -10,7 +10,8 @@ pub(super) struct Aws {
 
 /// The keys that everything but ECR gives: their number says who gave them.
 fn json_keys(id: &str) -> String {
-    serde_json::json!({"Code": "Success", "AccessKeyId": id, "SecretAccessKey": "s", "Token": "t"}).to_string()
+    serde_json::json!({"Code": "Success", "AccessKeyId": id, "SecretAccessKey": "s", "Token": "t"})
+        .to_string()
 }
 
 fn form<'a>(asked: &'a Asked, name: &str) -> &'a str {
@@ -29,14 +30,18 @@ fn answer(asked: &Asked) -> (u16, String) {
         ("PUT", "/latest/api/token") if !asked.header("x-aws-ec2-metadata-token-ttl-seconds").is_empty() => {
             (200, "imds".to_owned())
         }
-        ("GET", "/latest/meta-data/iam/security-credentials/") if token == "imds" => (200, "role-1\n".to_owned()),
+        ("GET", "/latest/meta-data/iam/security-credentials/") if token == "imds" => {
+            (200, "role-1\n".to_owned())
+        }
         ("GET", "/latest/meta-data/iam/security-credentials/role-1") if token == "imds" => {
             (200, json_keys("INSTANCE"))
         }
         ("GET", "/container") if asked.header("authorization") == "container token" => {
             (200, json_keys("CONTAINER"))
         }
-        ("GET", "/github?x=1&audience=sts.amazonaws.com") if asked.header("authorization") == "Bearer job" => {
+        ("GET", "/github?x=1&audience=sts.amazonaws.com")
+            if asked.header("authorization") == "Bearer job" =>
+        {
             (200, r#"{"count": 1, "value": "jwt of github"}"#.to_owned())
         }
         ("POST", "/") if asked.body.starts_with("Action=AssumeRole") => {
@@ -46,15 +51,18 @@ fn answer(asked: &Asked) -> (u16, String) {
                 token => token.replace("%20", "_"),
             };
             let id = format!("{role}_BY_{who}_AS_{}", form(asked, "RoleSessionName"));
-            let keys = format!("<AccessKeyId>{id}</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>");
+            let keys = format!(
+                "<AccessKeyId>{id}</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
+            );
             (200, format!("<R><Credentials>{keys}</Credentials></R>"))
         }
         ("POST", "/") => {
             let login = STANDARD.encode(format!("AWS:{}", signer(asked)));
             match asked.header("x-amz-target") {
-                "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken" => {
-                    (200, serde_json::json!({"authorizationData": [{"authorizationToken": login}]}).to_string())
-                }
+                "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken" => (
+                    200,
+                    serde_json::json!({"authorizationData": [{"authorizationToken": login}]}).to_string(),
+                ),
                 "SpencerFrontendService.GetAuthorizationToken" => {
                     (200, serde_json::json!({"authorizationData": {"authorizationToken": login}}).to_string())
                 }
@@ -148,7 +156,8 @@ fn a_repository_that_is_there_is_no_failure() {
     let asked = aws.stub.asked().len();
     assert_eq!(make(OTHER, "new"), Made::ByPushing);
     assert_eq!(aws.stub.asked().len(), asked);
-    let error = credentials.create_repository("public.ecr.aws", "nginx", Tags::Immutable).expect_err("no alias");
+    let error =
+        credentials.create_repository("public.ecr.aws", "nginx", Tags::Immutable).expect_err("no alias");
     assert!(error.to_string().contains("<the registry's alias>/<repository>"), "{error}");
 }
 
@@ -250,14 +259,14 @@ fn containers_and_instances_give_keys_over_their_own_links() {
     let nobody = Some("http://127.0.0.1:1".to_owned());
     let direct = sources.network.clone();
     sources.network.http_proxy.clone_from(&nobody);
-    let find = |sources: &Sources| {
-        let (registry, network) = (AwsRegistry::of_host(ECR).expect("one"), direct.clone());
-        drop(registry);
-        Sources { network, ..sources.clone() }
-    };
-    by(&find(&sources), "INSTANCE");
-    assert!(refused(&sources, ECR).contains("GetAuthorizationToken"), "only AWS itself is asked through the proxy");
-    sources.network = direct.clone();
+    by(&Sources { network: direct.clone(), ..sources.clone() }, "INSTANCE");
+    assert!(
+        refused(&sources, ECR).contains("GetAuthorizationToken"),
+        "only AWS itself is asked through the proxy"
+    );
+    let asked = |path: &str| aws.stub.asked().iter().filter(|asked| asked.path == path).count();
+    assert_eq!(asked("/latest/api/token"), 2, "the instance itself was asked directly");
+    sources.network = direct;
 
     sources.aws.container_full_uri = Some(format!("{}/container", aws.stub.url));
     sources.aws.container_token = Some(Secret::new("container token"));
@@ -268,7 +277,10 @@ fn containers_and_instances_give_keys_over_their_own_links() {
     sources.aws.container_token = Some(Secret::new("an older one"));
     by(&sources, "CONTAINER");
     sources.aws.container_token_file = None;
-    assert!(refused(&sources, ECR).contains("(AWS_CONTAINER_CREDENTIALS_FULL_URI) cannot be used: it answers 401"));
+    assert!(
+        refused(&sources, ECR)
+            .contains("(AWS_CONTAINER_CREDENTIALS_FULL_URI) cannot be used: it answers 401")
+    );
     sources.aws.container_full_uri = Some("http://example/container".to_owned());
     assert!(refused(&sources, ECR).contains("over plain http only"));
     // Where nobody answers, there is no instance.

@@ -122,7 +122,8 @@ fn a_configuration_that_is_none_is_refused_without_being_quoted() {
 
 #[test]
 fn the_variable_is_read_before_the_file() {
-    let mut world = world(r#"{"auths": {"registry.example": {"auth": "YTpi"}, "b.example": {"auth": "YTpi"}}}"#);
+    let mut world =
+        world(r#"{"auths": {"registry.example": {"auth": "YTpi"}, "b.example": {"auth": "YTpi"}}}"#);
     let text = r#"{"auths": {"registry.example": {"auth": "eDp5"}}}"#;
     world.sources.docker_text = Some(Secret::new(text));
     assert_eq!(found(&world.sources, OTHER).as_deref(), Some("x:y"));

@@ -53,7 +53,13 @@ fn sources_are_asked_in_the_documented_order() {
     config("{}");
     assert_eq!(found(&sources, OTHER), None);
     let error = refused(&sources, ECR);
-    for part in [ECR, "AWS_ACCESS_KEY_ID is not set", "AWS_ROLE_ARN is not set", "no profile 'default'", "docs/registries.md"] {
+    for part in [
+        ECR,
+        "AWS_ACCESS_KEY_ID is not set",
+        "AWS_ROLE_ARN is not set",
+        "no profile 'default'",
+        "docs/registries.md",
+    ] {
         assert!(error.contains(part), "{error}");
     }
 }

@@ -46,7 +46,11 @@ fn refusals_are_told_in_awss_words_with_what_helps() {
         (
             400,
             r#"{"__type": "AccessDeniedException", "Message": "User: x is not authorized to perform: ecr:GetAuthorizationToken"}"#,
-            &["GetAuthorizationToken at http://127", "AccessDeniedException: User: x is not authorized", "least policy"],
+            &[
+                "GetAuthorizationToken at http://127",
+                "AccessDeniedException: User: x is not authorized",
+                "least policy",
+            ],
         ),
         (
             400,
@@ -61,7 +65,11 @@ fn refusals_are_told_in_awss_words_with_what_helps() {
         ),
         (403, "<html>SECRETsession</html>", &["the server answers 403"]),
         (200, "{}", &["its answer holds no token"]),
-        (200, r#"{"authorizationData": [{"authorizationToken": "SECRETpassword"}]}"#, &["its answer holds no token"]),
+        (
+            200,
+            r#"{"authorizationData": [{"authorizationToken": "SECRETpassword"}]}"#,
+            &["its answer holds no token"],
+        ),
     ];
     for (status, body, texts) in cases {
         let (_stub, sources) = answered(status, body);
@@ -138,15 +146,20 @@ fn variables_are_read_as_awss_own_programs_read_them() {
     let of = |variables: &[(&str, &str)]| {
         let variables: Vec<(String, String)> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let variable = move |name: &str| variables.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone());
+        let variable =
+            move |name: &str| variables.iter().find(|(own, _)| own == name).map(|(_, value)| value.clone());
         AwsSources::of_variables(&variable, Some(Path::new("/home/x")))
     };
     let aws = of(&[("AWS_ACCESS_KEY_ID", ""), ("AWS_EC2_METADATA_DISABLED", "TRUE"), ("AWS_PROFILE", "p")]);
-    assert_eq!((aws.access_key_id, aws.is_instance_disabled, aws.profile), (None, true, Some("p".to_owned())));
+    assert_eq!(
+        (aws.access_key_id, aws.is_instance_disabled, aws.profile),
+        (None, true, Some("p".to_owned()))
+    );
     assert_eq!(aws.config_file.as_deref(), Some(Path::new("/home/x/.aws/config")));
     assert_eq!(aws.credentials_file.as_deref(), Some(Path::new("/home/x/.aws/credentials")));
     let aws = of(&[("AWS_ENDPOINT_URL", "all"), ("AWS_ENDPOINT_URL_STS", "sts"), ("AWS_CONFIG_FILE", "/c")]);
-    let endpoints = (aws.ecr_endpoint.as_deref(), aws.ecr_public_endpoint.as_deref(), aws.sts_endpoint.as_deref());
+    let endpoints =
+        (aws.ecr_endpoint.as_deref(), aws.ecr_public_endpoint.as_deref(), aws.sts_endpoint.as_deref());
     assert_eq!(endpoints, (Some("all"), Some("all"), Some("sts")));
     assert_eq!(aws.config_file.as_deref(), Some(Path::new("/c")));
     let aws = of(&[("AWS_ENDPOINT_URL", "all"), ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")]);

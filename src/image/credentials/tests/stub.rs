@@ -38,9 +38,14 @@ impl Stub {
                 let Some(one) = read(&stream) else { continue };
                 let (status, body) = answer(&one);
                 kept.lock().expect("no panic").push(one);
-                let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n", body.len());
+                let head =
+                    format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n", body.len());
                 // A redirection, for who would follow it.
-                let place = if (300..400).contains(&status) { format!("Location: {body}\r\n") } else { String::new() };
+                let place = if (300..400).contains(&status) {
+                    format!("Location: {body}\r\n")
+                } else {
+                    String::new()
+                };
                 drop((&stream).write_all(format!("{head}{place}\r\n{body}").as_bytes()));
             }
         });
