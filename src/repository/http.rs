@@ -4,6 +4,9 @@
 //! checked as well, and nothing leads away from it to plain `http`. An archive that was cut off goes on where it stopped. A registry
 //! ([`crate::oci`]) is a web server that may want to know who asks.
 
+#[cfg(feature = "publish")]
+pub mod ask;
+
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -28,7 +31,7 @@ const ATTEMPTS: u32 = 4;
 /// The pause after the first failure; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(500);
 /// The most time to be connected, and to have an answer begin.
-pub(crate) const ANSWER: Duration = Duration::from_secs(20);
+const ANSWER: Duration = Duration::from_secs(20);
 /// The most time in which nothing comes.
 const SILENCE: Duration = Duration::from_secs(20);
 /// Bytes moved at once.

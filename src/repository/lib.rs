@@ -19,8 +19,6 @@
 //! Never: takes a key, a name or a path from what it reads before the signature is verified; follows a path of an index
 //! (archives are named by their package alone); looks at the clock.
 
-#[cfg(feature = "publish")]
-pub mod ask;
 #[cfg(feature = "http")]
 mod crypto;
 #[cfg(feature = "http")]

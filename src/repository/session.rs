@@ -234,6 +234,8 @@ mod tests {
         assert!(Login::in_docker_config(b"{", "x").is_err());
     }
 
+    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
     /// OAuth 2.0 (RFC 6749, section 6), as the registries of the distribution specification have it.
     #[test]
     fn an_identity_token_is_exchanged_in_the_body_of_a_request() {
@@ -269,13 +271,16 @@ mod tests {
             }
             asked
         });
-        let agent = crate::http::agent(&url, &crate::Network::default(), crate::http::ANSWER).expect("one");
+        let agent = crate::http::agent(&url, &crate::Network::default(), PATIENCE).expect("one");
         let session = Session::new(Some(Login::of_identity("a+b/c=")));
         let Ok(challenge) = request(&agent, &url, &[]) else { panic!("no challenge") };
         let Ok(answer) = session.answer(&agent, &challenge) else { panic!("no token") };
         assert_eq!(answer, "Bearer t");
         let (head, body) = server.join().expect("no panic").pop().expect("asked");
-        assert!(head.starts_with("POST /token HTTP/1.1") && !head.to_lowercase().contains("authorization"), "{head}");
+        assert!(
+            head.starts_with("POST /token HTTP/1.1") && !head.to_lowercase().contains("authorization"),
+            "{head}"
+        );
         assert_eq!(
             body,
             "a=b&service=s&scope=repository:x:push&grant_type=refresh_token&client_id=medic-os&refresh_token=a%2Bb/c%3D"

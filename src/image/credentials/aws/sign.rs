@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
-use medic_repository::ask::{Answer, Question, ask};
+use medic_repository::http::ask::{Answer, Question, ask};
 
 use super::super::secret::words;
 use super::{Context, Keys};

@@ -1,6 +1,6 @@
 //! Taking on a role (AWS Security Token Service, 2011-06-15): a form is sent, and XML comes back.
 
-use medic_repository::ask::{Answer, Question, ask};
+use medic_repository::http::ask::{Answer, Question, ask};
 
 use super::super::error::CredentialError;
 use super::super::secret::{Secret, words};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ureq::http::Request;
 
-use crate::http::{ANSWER, Failure, Network, agent, persist, whole};
+use super::{ANSWER, Failure, Network, agent, persist, whole};
 
 /// The most bytes of an answer.
 const MAX_ANSWER: u64 = 1 << 20;
