@@ -197,7 +197,7 @@ impl Target {
     /// Makes the repository in a registry, where that was wished for. The index's tag leads to another index each time.
     fn make(&self, arguments: &Publish) -> Result<(), Failure> {
         let Self::Registry { address, credentials, .. } = self else { return Ok(()) };
-        let tags = Tags::ImmutableBut(INDEX_TAG);
+        let tags = Tags::ImmutableBut(&[INDEX_TAG]);
         arguments.login.make_repository(credentials, &address.host, &address.name, tags)
     }
 }

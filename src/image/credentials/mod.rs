@@ -78,6 +78,8 @@ impl Credentials {
         if let Some(registry) = AwsRegistry::of_host(host) {
             match aws::login(sources, &registry, host) {
                 Ok(found) => return Ok(Some(found)),
+                // The public registry can be read by everybody.
+                Err(CredentialError::NoKeys { .. }) if registry == AwsRegistry::Public => {}
                 Err(error @ CredentialError::NoKeys { .. }) => refusal = Some(error),
                 Err(error) => return Err(error),
             }
@@ -87,7 +89,7 @@ impl Credentials {
                 return Ok(Some(Found { login, origin }));
             }
         }
-        // Nobody may push there without one.
+        // Nobody is let in there without one.
         refusal.map_or(Ok(None), Err)
     }
 

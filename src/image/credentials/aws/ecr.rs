@@ -14,8 +14,8 @@ use super::{AwsRegistry, Context, Keys, login_in, sts};
 pub enum Tags<'a> {
     /// It leads to the same image for ever.
     Immutable,
-    /// So do all but this one.
-    ImmutableBut(&'a str),
+    /// So do all but these, of which there may be five.
+    ImmutableBut(&'a [&'a str]),
 }
 
 /// How a repository came to be.
@@ -76,9 +76,12 @@ fn repository(registry: &AwsRegistry, name: &str, tags: Tags<'_>) -> Option<Valu
         "imageTagMutability": "IMMUTABLE",
         "imageScanningConfiguration": {"scanOnPush": true},
     });
-    if let Tags::ImmutableBut(tag) = tags {
+    if let Tags::ImmutableBut(tags) = tags
+        && !tags.is_empty()
+    {
+        let filter = |tag| json!({"filterType": "WILDCARD", "filter": tag});
         wanted["imageTagMutability"] = json!("IMMUTABLE_WITH_EXCLUSION");
-        wanted["imageTagMutabilityExclusionFilters"] = json!([{"filterType": "WILDCARD", "filter": tag}]);
+        wanted["imageTagMutabilityExclusionFilters"] = tags.iter().map(filter).collect();
     }
     Some(wanted)
 }
@@ -150,10 +153,14 @@ mod tests {
                 "imageScanningConfiguration": {"scanOnPush": true},
             }))
         );
-        let but = repository(&private, "medic/packages", Tags::ImmutableBut("index")).expect("one");
+        let but = repository(&private, "medic/packages", Tags::ImmutableBut(&["index"])).expect("one");
         assert_eq!(but["imageTagMutability"], "IMMUTABLE_WITH_EXCLUSION");
         let filters = json!([{"filterType": "WILDCARD", "filter": "index"}]);
         assert_eq!(but["imageTagMutabilityExclusionFilters"], filters);
+        assert_eq!(
+            repository(&private, "a", Tags::ImmutableBut(&[])),
+            repository(&private, "a", Tags::Immutable)
+        );
         let public = |name| repository(&AwsRegistry::Public, name, Tags::Immutable);
         assert_eq!(public("alias/medic/nginx"), Some(json!({"repositoryName": "medic/nginx"})));
         for bad in ["nginx", "/nginx", "alias/"] {

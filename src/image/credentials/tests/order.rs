@@ -51,7 +51,7 @@ fn sources_are_asked_in_the_documented_order() {
     config(&format!("{{{auths}}}"));
     assert_eq!(both(&sources), pair("file", "file"));
     config("{}");
-    assert_eq!(found(&sources, OTHER), None);
+    assert_eq!((found(&sources, OTHER), found(&sources, "public.ecr.aws")), (None, None));
     let error = refused(&sources, ECR);
     for part in [
         ECR,
