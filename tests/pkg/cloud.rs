@@ -20,8 +20,10 @@ pub const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 pub const LOGIN: (&str, &str) = ("AWS", "123456789012-auth-token");
 /// The same as it goes over the wire.
 pub const LOGIN_IN_BASE64: &str = "QVdTOjEyMzQ1Njc4OTAxMi1hdXRoLXRva2Vu";
-/// How many calls set moto up: after them everybody must sign.
+/// How many calls set moto up: after them everybody must sign, and be allowed what they ask for.
 const CALLS: &str = "8";
+/// moto that verifies signatures wants one of everybody, and who has a web identity only has no keys to sign with.
+const NEVER: &str = "1000000";
 
 /// All of it; ends with the test.
 pub struct Cloud {
@@ -35,15 +37,24 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// With a user and a role that may do what the documentation says is needed, and nothing else.
+    /// With a user and a role that may do what the documentation says is needed, and nothing else; signatures are verified.
     pub fn start() -> Self {
+        Self::with(CALLS)
+    }
+
+    /// The same, without looking at signatures.
+    pub fn trusting() -> Self {
+        Self::with(NEVER)
+    }
+
+    fn with(unsigned: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let authority = certificates(folder.path());
         let registry = Registry::serve(
             Some(LOGIN),
             Some((&folder.path().join("cert.pem"), &folder.path().join("key.pem"))),
         );
-        let moto = Moto::start();
+        let moto = Moto::start(unsigned);
         let made = moto.ask(&["set-up", &policy()]);
         let proxy = Proxy::start(registry.port());
         Self { registry, moto, proxy, authority, made, _folder: folder }
@@ -126,11 +137,11 @@ fn python() -> Command {
 }
 
 impl Moto {
-    fn start() -> Self {
+    fn start(unsigned: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound").port();
         let child = python()
             .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
-            .env("INITIAL_NO_AUTH_ACTION_COUNT", CALLS)
+            .env("INITIAL_NO_AUTH_ACTION_COUNT", unsigned)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

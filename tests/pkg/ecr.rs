@@ -19,9 +19,13 @@ struct Shop {
 
 impl Shop {
     fn new() -> Self {
+        Self::before(Cloud::start())
+    }
+
+    fn before(cloud: Cloud) -> Self {
         let world = World::new();
         let key = new_key(&world, "key");
-        Self { cloud: Cloud::start(), key, world }
+        Self { cloud, key, world }
     }
 
     fn of(&self, who: &str, what: &str) -> String {
@@ -90,45 +94,72 @@ fn a_repository_is_made_and_published_to_with_nothing_but_keys() {
 }
 
 #[test]
-fn keys_come_from_profiles_programs_and_identities() {
+fn keys_come_from_profiles_roles_and_programs() {
     let shop = Shop::new();
-    let (id, secret) = (shop.of("publisher", "id"), shop.of("publisher", "secret"));
-    let role = shop.cloud.made["role"].as_str().expect("a role").to_owned();
+    let keys = |who| {
+        let (id, secret) = (shop.of(who, "id"), shop.of(who, "secret"));
+        format!("[{who}]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n")
+    };
     let home = shop.home();
     let helper = home.join("give-keys");
     fs::create_dir_all(home.join(".aws")).expect("made");
-    let keys = format!("aws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
-    fs::write(home.join(".aws/credentials"), format!("[publisher]\n{keys}")).expect("written");
-    let config = format!("[profile asks]\ncredential_process = {}\n", helper.display());
+    fs::write(home.join(".aws/credentials"), keys("publisher") + &keys("admin")).expect("written");
+    let role = shop.cloud.made["role"].as_str().expect("a role");
+    let config = format!(
+        "[profile asks]\ncredential_process = {}\n[profile role]\nrole_arn = {role}\nsource_profile = admin\n",
+        helper.display()
+    );
     fs::write(home.join(".aws/config"), config).expect("written");
+    let (id, secret) = (shop.of("publisher", "id"), shop.of("publisher", "secret"));
     let answer = serde_json::json!({"Version": 1, "AccessKeyId": id, "SecretAccessKey": secret});
     fs::write(&helper, format!("#!/bin/sh\necho '{answer}'\n")).expect("written");
     chmod(&helper, 0o755);
-    let with = |variables: &[(&str, &str)]| {
+    let with = |profile: &str| {
         let mut command = shop.publish(&[], &["--dry-run"]);
-        command.envs(variables.iter().copied());
-        shop.keeps_quiet(end(command), &["SECRETjwt", "SECRETbearer"])
+        shop.keeps_quiet(
+            end({
+                command.env("AWS_PROFILE", profile);
+                command
+            }),
+            &[],
+        )
     };
-    with(&[("AWS_PROFILE", "publisher")]).ok();
-    with(&[("AWS_PROFILE", "asks")]).ok();
-    with(&[("AWS_PROFILE", "gone")]).failed(9, "no file has it");
+    for profile in ["publisher", "role", "asks"] {
+        with(profile).ok();
+    }
+    with("gone").failed(9, "no file has it");
+}
 
-    let token = home.join("token");
-    fs::write(&token, "SECRETjwt").expect("written");
-    let token = token.to_str().expect("ASCII");
-    with(&[("AWS_ROLE_ARN", &role), ("AWS_WEB_IDENTITY_TOKEN_FILE", token)]).ok();
+#[test]
+fn a_job_needs_no_keys_but_its_identity() {
+    let shop = Shop::before(Cloud::trusting());
+    let home = shop.home();
     // GitHub's identities, as a file that a web server has; its name is what it is asked for.
     let name = "identity?api-version=2.0&audience=sts.amazonaws.com";
-    let files = home.join("github");
-    fs::create_dir_all(&files).expect("made");
-    fs::write(files.join(name), r#"{"value": "SECRETjwt"}"#).expect("written");
-    let github = Web::serve(files);
+    fs::create_dir_all(&home).expect("made");
+    fs::write(home.join("token"), "SECRETjwt").expect("written");
+    fs::write(home.join(name), r#"{"value": "SECRETjwt"}"#).expect("written");
+    let github = Web::serve(home.clone());
     let url = format!("{}/identity?api-version=2.0", github.url());
     let identity =
         [("ACTIONS_ID_TOKEN_REQUEST_URL", &*url), ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "SECRETbearer")];
-    with(&[&identity[..], &[("AWS_ROLE_ARN", &role)]].concat()).ok();
-    assert_eq!(github.requests(""), [format!("{name} with authorization")]);
-    with(&identity).failed(9, "GitHub would give this job an identity, and AWS_ROLE_ARN is not set");
+    let role = shop.cloud.made["role"].as_str().expect("a role").to_owned();
+    let with = |variables: &[&[(&str, &str)]]| {
+        let mut command = shop.publish(&[], &["--create-repository"]);
+        command.envs(variables.iter().copied().flatten().copied());
+        shop.keeps_quiet(end(command), &["SECRETjwt", "SECRETbearer"])
+    };
+    with(&[&identity]).failed(9, "GitHub would give this job an identity, and AWS_ROLE_ARN is not set");
+    with(&[&identity, &[("AWS_ROLE_ARN", &role)]]).ok();
+    let asked = github.requests("");
+    assert!(
+        !asked.is_empty() && asked.iter().all(|asked| *asked == format!("{name} with authorization")),
+        "{asked:?}"
+    );
+    let token = home.join("token");
+    let file = [("AWS_ROLE_ARN", &*role), ("AWS_WEB_IDENTITY_TOKEN_FILE", token.to_str().expect("ASCII"))];
+    with(&[&identity, &file]).ok();
+    assert_eq!(github.requests(""), [""; 0], "the file comes first");
 }
 
 #[test]

@@ -25,11 +25,13 @@ def set_up(address, policy):
     everything = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
     answer = {}
     for name, document in [("publisher", policy), ("admin", everything)]:
-        iam.create_user(UserName=name)
+        user = iam.create_user(UserName=name)["User"]
         iam.put_user_policy(UserName=name, PolicyName="policy", PolicyDocument=document)
         key = iam.create_access_key(UserName=name)["AccessKey"]
         answer[name] = {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
-    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    # The last of them may take on the role.
+    trusted = {"Effect": "Allow", "Principal": {"AWS": user["Arn"]}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [trusted]})
     role = iam.create_role(RoleName="publish", AssumeRolePolicyDocument=trust)["Role"]
     iam.put_role_policy(RoleName="publish", PolicyName="policy", PolicyDocument=policy)
     answer["role"] = role["Arn"]
