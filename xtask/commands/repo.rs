@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
@@ -159,7 +160,7 @@ fn packages(what: &[String]) -> Result<Vec<PackageName>, Failure> {
 /// Where is published to.
 enum Target {
     Folder(PathBuf),
-    Registry { text: String, address: Address, credentials: Credentials },
+    Registry { text: String, address: Address, credentials: Arc<Credentials> },
 }
 
 impl Target {
@@ -167,7 +168,7 @@ impl Target {
         let (text, login) = (&arguments.place, &arguments.login);
         if is_address(text) {
             let address = Address::parse(text).map_err(|source| failed(text, source))?;
-            let credentials = login.credentials(&[&address.host])?;
+            let credentials = Arc::new(login.credentials(&[&address.host])?);
             return Ok(Self::Registry { text: text.clone(), address, credentials });
         }
         if text.contains("://") {

@@ -45,6 +45,9 @@ impl Keys {
 /// Keys, and where they come from, for people.
 type Origin = (Keys, String);
 
+/// A source of keys; none where it has none, and then what was found there is told.
+type Step = fn(Context<'_>, &mut Vec<String>) -> Result<Option<Origin>, CredentialError>;
+
 /// What one registry is asked for with.
 #[derive(Clone, Copy)]
 struct Context<'a> {
@@ -75,7 +78,7 @@ pub(super) fn create_repository(
 
 /// The first keys that there are.
 fn find(context: Context<'_>, host: &str) -> Result<Origin, CredentialError> {
-    let steps: [fn(Context<'_>, &mut Vec<String>) -> Result<Option<Origin>, CredentialError>; 5] =
+    let steps: [Step; 5] =
         [of_environment, identity::keys, profile::keys, metadata::of_container, metadata::of_instance];
     let mut looked_at = Vec::new();
     for step in steps {
