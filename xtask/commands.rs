@@ -13,6 +13,7 @@ pub mod image_key;
 pub mod keys;
 pub mod lint;
 pub mod log;
+pub mod login;
 pub mod new;
 pub mod outdated;
 pub mod publish;

@@ -2,8 +2,12 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use medic_build::publish::Network;
+use medic_image::credentials::{AwsSources, Given, Secret, Sources};
+
+use crate::failure::Failure;
 
 /// The folder of the store.
 pub const STORE: &str = "MEDIC_OS_STORE";
@@ -23,6 +27,12 @@ pub const KEY_PASSWORD: &str = "MEDIC_OS_KEY_PASSWORD";
 
 /// The password of a key of images; cosign's own name for it.
 pub const IMAGE_KEY_PASSWORD: &str = "COSIGN_PASSWORD";
+/// The name to log in to a registry by, and its password.
+pub const REGISTRY_USERNAME: &str = "MEDIC_OS_REGISTRY_USERNAME";
+/// The password.
+pub const REGISTRY_PASSWORD: &str = "MEDIC_OS_REGISTRY_PASSWORD";
+/// The registry that they are for.
+pub const REGISTRY: &str = "MEDIC_OS_REGISTRY";
 
 /// Where systems have the certificates of the authorities that are trusted: Debian and most others, Red Hat, macOS.
 const AUTHORITIES: [&str; 3] =
@@ -38,7 +48,22 @@ pub const HELP: &str = "Environment:
   MEDIC_OS_WORKSPACE      the folder with recipes/, packages/ and images/ [default: looked for from here upwards]
   MEDIC_OS_KEY_PASSWORD   the password of the key that `repo publish` signs with, where it has one
   COSIGN_PASSWORD         the password of the key of images, where it has one
+  MEDIC_OS_REGISTRY_USERNAME, MEDIC_OS_REGISTRY_PASSWORD
+                          the name and the password to log in to a registry with
+  MEDIC_OS_REGISTRY       the registry that they are for, HOST[:PORT] [default: the one that is published to]
+  DOCKER_AUTH_CONFIG      logins for registries, as in Docker's config.json
   DOCKER_CONFIG           the folder whose config.json holds logins for registries [default: ~/.docker]
+  PATH                    where the helpers are looked for that config.json names
+  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_PROFILE, AWS_SHARED_CREDENTIALS_FILE,
+  AWS_CONFIG_FILE, AWS_ROLE_ARN, AWS_ROLE_SESSION_NAME, AWS_WEB_IDENTITY_TOKEN_FILE,
+  AWS_CONTAINER_CREDENTIALS_FULL_URI, AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, AWS_CONTAINER_AUTHORIZATION_TOKEN,
+  AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, AWS_EC2_METADATA_SERVICE_ENDPOINT, AWS_EC2_METADATA_DISABLED
+                          who asks AWS for a login to AWS ECR, as AWS's own programs have it
+  AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_ECR, AWS_ENDPOINT_URL_ECR_PUBLIC, AWS_ENDPOINT_URL_STS,
+  AWS_IGNORE_CONFIGURED_ENDPOINT_URLS
+                          where AWS is asked, in place of its own servers
+  ACTIONS_ID_TOKEN_REQUEST_URL, ACTIONS_ID_TOKEN_REQUEST_TOKEN
+                          the identity of a job of GitHub, for AWS_ROLE_ARN
   SSL_CERT_FILE           authorities whose certificates registries may have [default: the system's]
   http_proxy, https_proxy, no_proxy   how registries are reached, as curl has it
   DOCKER_HOST             the Docker daemon [default: unix:///var/run/docker.sock]
@@ -171,6 +196,36 @@ pub fn image_key_password() -> Option<String> {
     env::var(IMAGE_KEY_PASSWORD).ok()
 }
 
+/// Where logins for registries may come from, beside what was given with the command.
+pub fn credential_sources(given: Option<Given>) -> Result<Sources, Failure> {
+    let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+    let network = network();
+    let environment = match (variable(REGISTRY_USERNAME), variable(REGISTRY_PASSWORD)) {
+        (Some(name), Some(password)) => Some(Given {
+            host: variable(REGISTRY),
+            name,
+            password: Secret::new(password),
+            origin: "MEDIC_OS_REGISTRY_USERNAME and MEDIC_OS_REGISTRY_PASSWORD",
+        }),
+        (None, None) => None,
+        _ => {
+            let message =
+                format!("{REGISTRY_USERNAME} and {REGISTRY_PASSWORD}: one is set, and the other is not");
+            return Err(Failure::Usage(message));
+        }
+    };
+    Ok(Sources {
+        given,
+        environment,
+        docker_text: variable("DOCKER_AUTH_CONFIG").map(Secret::new),
+        docker_file: network.logins.clone(),
+        search_path: env::var_os("PATH").unwrap_or_default(),
+        aws: AwsSources::of_variables(&|name| env::var(name).ok(), folder("HOME").as_deref()),
+        network,
+        clock: SystemTime::now,
+    })
+}
+
 /// The password of a signing key, where the environment has one.
 pub fn key_password() -> Option<String> {
     env::var(KEY_PASSWORD).ok().filter(|password| !password.is_empty())
@@ -210,6 +265,11 @@ mod tests {
             CACHE_KEY,
             WORKSPACE,
             KEY_PASSWORD,
+            REGISTRY_USERNAME,
+            REGISTRY_PASSWORD,
+            REGISTRY,
+            "DOCKER_AUTH_CONFIG",
+            "PATH",
             "DOCKER_CONFIG",
             "SSL_CERT_FILE",
             "https_proxy",
@@ -219,6 +279,22 @@ mod tests {
             "NO_COLOR",
         ] {
             assert!(HELP.contains(name), "{name} is not in the help");
+        }
+    }
+
+    /// What the library asks for of AWS's variables, whatever it is.
+    #[test]
+    fn every_variable_of_aws_is_in_the_help() {
+        let asked = std::cell::RefCell::new(Vec::new());
+        let variable = |name: &str| {
+            asked.borrow_mut().push(name.to_owned());
+            None
+        };
+        AwsSources::of_variables(&variable, None);
+        let words: Vec<&str> = HELP.split([' ', ',', '\n']).collect();
+        assert!(asked.borrow().len() > 20);
+        for name in asked.into_inner() {
+            assert!(words.contains(&&*name), "{name} is not in the help");
         }
     }
 }

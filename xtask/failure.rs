@@ -8,6 +8,7 @@ use medic_build::publish::registry::RegistryError;
 use medic_build::publish::{PublishError, RepositoryError, is_address};
 use medic_build::sandbox::Ending;
 use medic_build::{BuildError, ErrorKind};
+use medic_image::credentials::CredentialError;
 use medic_image::docker::Absent;
 use medic_image::push::PushError;
 use medic_image::run::RunError;
@@ -91,13 +92,8 @@ pub enum Failure {
         problems: usize,
     },
     /// There is no login for a registry that could be used.
-    #[error("there is no login for the registry '{host}': {why}")]
-    Login {
-        /// The registry.
-        host: String,
-        /// Why.
-        why: String,
-    },
+    #[error(transparent)]
+    Login(#[from] CredentialError),
     /// Bytes are not those that they should be.
     #[error("{0}")]
     Different(String),
@@ -133,7 +129,9 @@ impl Failure {
             Self::Different(_) => 10,
             Self::Publish(error) => publish_exit_code(error),
             Self::Push(error) => push_exit_code(error),
-            Self::Login { .. } | Self::Attach(_) | Self::Verify(_) => 9,
+            Self::Login(CredentialError::NoHelper { .. }) => 8,
+            Self::Login(CredentialError::Name { .. }) => 2,
+            Self::Login(_) | Self::Attach(_) | Self::Verify(_) => 9,
             Self::Unverified { .. } => 14,
             Self::Container(code) => u8::try_from(*code).unwrap_or(1),
             Self::Shell(_) => 5,
@@ -265,7 +263,7 @@ mod tests {
             Failure::DamagedStore(1),
             Failure::Outdated(String::new()),
             Failure::Different(String::new()),
-            Failure::Login { host: String::new(), why: String::new() },
+            Failure::Login(CredentialError::NoKeys { host: String::new(), looked_at: Vec::new() }),
             Failure::Publish(PublishError::NoKeys),
             Failure::Environment(EnvironmentError::NoStore),
             Failure::Unverified { reference: String::new(), problems: 1 },

@@ -8,6 +8,7 @@
 //! | [`docker`] | the Docker API: load, ask, run |
 //! | [`push`] | an image, or one for several architectures, into a repository of a registry |
 //! | [`run`] | starting an image: in Docker, or with bubblewrap where there is no daemon |
+//! | [`credentials`] | who logs in to a registry: Docker's configuration and helpers, AWS |
 //! | [`garbage`] | what of all this is in the store, what names it, what is damaged |
 //! | [`report`] | the table of layers and their sizes |
 //!
@@ -30,6 +31,7 @@
 
 pub mod assemble;
 pub mod attach;
+pub mod credentials;
 pub mod docker;
 mod error;
 pub mod garbage;

@@ -4,6 +4,9 @@
 //! checked as well, and nothing leads away from it to plain `http`. An archive that was cut off goes on where it stopped. A registry
 //! ([`crate::oci`]) is a web server that may want to know who asks.
 
+#[cfg(feature = "publish")]
+pub mod ask;
+
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::path::{Path, PathBuf};

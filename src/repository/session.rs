@@ -15,10 +15,28 @@ use crate::http::{Failure, request, whole};
 
 /// The most bytes of an answer with a token.
 const MAX_TOKEN: u64 = 1 << 20;
+/// What an identity token begins with here; docker has it as the user's name.
+#[cfg(feature = "publish")]
+const IDENTITY: &str = "<token>:";
 
 /// A name and a password: `name:password` in Base64, as a docker configuration keeps it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Login(pub String);
+
+#[cfg(feature = "publish")]
+impl Login {
+    /// An identity token, in whose place the server that gives tokens for a registry gives one (OAuth 2.0, as `docker login` keeps it
+    /// for some registries).
+    pub fn of_identity(token: &str) -> Self {
+        // A colon is never in Base64.
+        Self(format!("{IDENTITY}{token}"))
+    }
+
+    /// The token of [`Self::of_identity`].
+    fn identity(&self) -> Option<&str> {
+        self.0.strip_prefix(IDENTITY)
+    }
+}
 
 impl Login {
     /// The login for a registry (`host` or `host:port`) in a docker configuration:
@@ -71,6 +89,11 @@ impl Session {
             format!("Bearer {}", self.token(agent, challenge)?)
         } else {
             let login = self.login.as_ref().ok_or_else(|| self.refused())?;
+            #[cfg(feature = "publish")]
+            if login.identity().is_some() {
+                let text = "the registry wants a name and a password, and there is an identity token for it";
+                return Err(Failure::final_of(io::Error::new(ErrorKind::PermissionDenied, text)));
+            }
             format!("Basic {}", login.0)
         };
         self.authorization.replace(Some(answer.clone()));
@@ -94,9 +117,7 @@ impl Session {
                 sign = '&';
             }
         }
-        let login = self.login.as_ref().map(|login| format!("Basic {}", login.0));
-        let headers: Vec<_> = login.iter().map(|login| (AUTHORIZATION, login.as_str())).collect();
-        let response = request(agent, &url, &headers)?;
+        let response = self.ask_for_token(agent, &url)?;
         match response.status() {
             StatusCode::OK => {}
             status if status.is_client_error() => return Err(self.refused()),
@@ -110,6 +131,16 @@ impl Session {
         token.map(str::to_owned).ok_or_else(unusable)
     }
 
+    fn ask_for_token(&self, agent: &Agent, url: &str) -> Result<Response<Body>, Failure> {
+        #[cfg(feature = "publish")]
+        if let Some(token) = self.login.as_ref().and_then(Login::identity) {
+            return exchange(agent, url, token);
+        }
+        let login = self.login.as_ref().map(|login| format!("Basic {}", login.0));
+        let headers: Vec<_> = login.iter().map(|login| (AUTHORIZATION, login.as_str())).collect();
+        request(agent, url, &headers)
+    }
+
     /// It is known who asks, and that is not enough.
     pub(crate) fn refused(&self) -> Failure {
         let text = match self.login {
@@ -120,6 +151,19 @@ impl Session {
         };
         Failure::final_of(io::Error::new(ErrorKind::PermissionDenied, text))
     }
+}
+
+/// Gives an identity token for one that a registry takes; what the address asks for goes where OAuth 2.0 has it, into the body.
+#[cfg(feature = "publish")]
+fn exchange(agent: &Agent, url: &str, token: &str) -> Result<Response<Body>, Failure> {
+    let (address, asked) = url.split_once('?').unwrap_or((url, ""));
+    let mut form = format!("{asked}&grant_type=refresh_token&client_id=medic-os&refresh_token=");
+    escape(token, &mut form);
+    let form = form.trim_start_matches('&');
+    // Nothing leads elsewhere with it.
+    let request = agent.post(address).config().max_redirects(0).build();
+    let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+    request.send(form).map_err(Failure::of)
 }
 
 /// A JSON document, or null where it is none.
@@ -188,6 +232,59 @@ mod tests {
             assert!(Login::in_docker_config(empty.as_bytes(), "x").expect("JSON").is_none(), "{empty}");
         }
         assert!(Login::in_docker_config(b"{", "x").is_err());
+    }
+
+    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
+    /// OAuth 2.0 (RFC 6749, section 6), as the registries of the distribution specification have it.
+    #[test]
+    fn an_identity_token_is_exchanged_in_the_body_of_a_request() {
+        use std::io::{BufRead, BufReader, Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let server = std::thread::spawn(move || {
+            let mut asked = Vec::new();
+            // The registry's challenge, and the server of tokens.
+            for answer in [
+                "401 X\r\nWWW-Authenticate: Bearer realm=\"URL/token?a=b\",service=\"s\",scope=\"repository:x:push\"\r\nContent-Length: 0",
+                "200 OK\r\nContent-Length: 21",
+            ] {
+                let (mut stream, own) = (listener.accept().expect("a client").0, listener.local_addr());
+                let mut reader = BufReader::new(stream.try_clone().expect("a stream"));
+                let (mut head, mut length) = (String::new(), 0);
+                while !head.ends_with("\r\n\r\n") {
+                    let mut line = String::new();
+                    reader.read_line(&mut line).expect("read");
+                    if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                        length = value.trim().parse().expect("a number");
+                    }
+                    head.push_str(&line);
+                }
+                let mut body = String::new();
+                reader.take(length).read_to_string(&mut body).expect("read");
+                asked.push((head, body));
+                let answer = answer.replace("URL", &format!("http://{}", own.expect("bound")));
+                write!(stream, "HTTP/1.1 {answer}\r\nConnection: close\r\n\r\n").expect("written");
+                if answer.starts_with("200") {
+                    write!(stream, "{{\"access_token\": \"t\"}} ").expect("written");
+                }
+            }
+            asked
+        });
+        let agent = crate::http::agent(&url, &crate::Network::default(), PATIENCE).expect("one");
+        let session = Session::new(Some(Login::of_identity("a+b/c=")));
+        let Ok(challenge) = request(&agent, &url, &[]) else { panic!("no challenge") };
+        let Ok(answer) = session.answer(&agent, &challenge) else { panic!("no token") };
+        assert_eq!(answer, "Bearer t");
+        let (head, body) = server.join().expect("no panic").pop().expect("asked");
+        assert!(
+            head.starts_with("POST /token HTTP/1.1") && !head.to_lowercase().contains("authorization"),
+            "{head}"
+        );
+        assert_eq!(
+            body,
+            "a=b&service=s&scope=repository:x:push&grant_type=refresh_token&client_id=medic-os&refresh_token=a%2Bb/c%3D"
+        );
     }
 
     #[test]

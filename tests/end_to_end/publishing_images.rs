@@ -108,7 +108,10 @@ fn blobs(layout: &Path) -> BTreeSet<String> {
 fn an_image_goes_through_tls_and_a_login_and_comes_out_with_its_digests() {
     let fixture = workspace("published", [200_000, 300_000]);
     let scratch = Scratch::new("published-registry");
-    let registry = Registry::start(&scratch.join("registry"), Setup { is_guarded: true, has_tls: true });
+    let registry = Registry::start(
+        &scratch.join("registry"),
+        Setup { login: Some(LOGIN), has_tls: true, certificate: None },
+    );
     let host = registry.host();
     let to = format!("--to={host}/medic/hello");
     let certificate = registry.certificate();

@@ -1,6 +1,7 @@
 //! The rules of the house, held by tests: who may import whom, what may not be written down, what must be documented.
 
 mod arrows;
+mod pipelines;
 mod texts;
 
 /// The workspace's folder.

@@ -5,15 +5,18 @@
 mod afar;
 mod care;
 mod certificate;
+mod cloud;
 mod commands;
 mod completion;
 #[expect(dead_code, reason = "the tests of the archive reader use the rest")]
 #[path = "../../src/archive/tests/craft.rs"]
 mod craft;
+mod ecr;
 mod faults;
 mod gate;
 mod hostile;
 mod install;
+mod logins;
 mod mounts;
 mod publishing;
 mod registry;

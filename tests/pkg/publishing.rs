@@ -7,11 +7,12 @@ use std::process::{Command, Stdio};
 
 use crate::support::{Ended, Package, World};
 
+#[expect(dead_code, reason = "the end-to-end tests use the rest")]
 #[path = "../support/registry.rs"]
 mod real;
 
-pub use real::LOGIN_IN_BASE64;
 use real::Setup;
+pub use real::{LOGIN, LOGIN_IN_BASE64};
 
 /// A registry with a folder of its own; ends with the test.
 pub struct Registry {
@@ -29,8 +30,13 @@ impl std::ops::Deref for Registry {
 impl Registry {
     /// One that lets everybody do everything, or wants a login.
     pub fn start(is_guarded: bool) -> Self {
+        Self::serve(is_guarded.then_some(LOGIN), None)
+    }
+
+    /// One that wants a login, by https with a certificate and its key, or without.
+    pub fn serve(login: Option<(&str, &str)>, certificate: Option<(&Path, &Path)>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let real = real::Registry::start(folder.path(), Setup { is_guarded, ..Setup::default() });
+        let real = real::Registry::start(folder.path(), Setup { login, certificate, has_tls: false });
         Self { real, _folder: folder }
     }
 
@@ -57,7 +63,15 @@ pub fn xtask() -> Command {
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let mut command = Command::new(target.join("debug/xtask"));
     // Whoever runs the tests may have logins of their own.
-    command.current_dir(workspace).env("DOCKER_CONFIG", "/nonexistent").env_remove("MEDIC_OS_KEY_PASSWORD");
+    command.current_dir(workspace).env("DOCKER_CONFIG", "/nonexistent");
+    let is_login = |name: &str| {
+        ["AWS_", "ACTIONS_ID_", "MEDIC_OS_REGISTRY", "MEDIC_OS_KEY_", "DOCKER_AUTH_"]
+            .iter()
+            .any(|begin| name.starts_with(begin))
+    };
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_login)) {
+        command.env_remove(name);
+    }
     command
 }
 

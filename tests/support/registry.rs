@@ -13,11 +13,13 @@ pub const LOGIN_IN_BASE64: &str = "bWVkaWM6b3BlbiBzZXNhbWU=";
 
 /// How a registry is set up.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Setup {
-    /// It wants [`LOGIN`].
-    pub is_guarded: bool,
+pub struct Setup<'a> {
+    /// The name and the password that it wants.
+    pub login: Option<(&'a str, &'a str)>,
     /// It speaks TLS, with a certificate of its own for `localhost` and 127.0.0.1.
     pub has_tls: bool,
+    /// It speaks TLS, with this certificate and its key.
+    pub certificate: Option<(&'a Path, &'a Path)>,
 }
 
 /// The registry; ends when it is dropped. Its folder stays.
@@ -46,7 +48,7 @@ impl Registry {
     ///
     /// # Panics
     /// When it cannot be started.
-    pub fn start(folder: &Path, setup: Setup) -> Self {
+    pub fn start(folder: &Path, setup: Setup<'_>) -> Self {
         fs::create_dir_all(folder).expect("writable");
         let port = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound").port();
         let shown = |name: &str| folder.join(name).display().to_string();
@@ -71,11 +73,15 @@ impl Registry {
             let what =
                 ["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", &key, "-out", &certificate];
             output("openssl", &[&new[..], &who, &what].concat());
+        }
+        let own = (folder.join("server.crt"), folder.join("server.key"));
+        let own = setup.has_tls.then_some((own.0.as_path(), own.1.as_path()));
+        if let Some((certificate, key)) = setup.certificate.or(own) {
+            let (certificate, key) = (certificate.display(), key.display());
             config.push_str(&format!("  tls: {{certificate: '{certificate}', key: '{key}'}}\n"));
         }
-        if setup.is_guarded {
-            fs::write(folder.join("users"), output("htpasswd", &["-Bbn", LOGIN.0, LOGIN.1]))
-                .expect("written");
+        if let Some((name, password)) = setup.login {
+            fs::write(folder.join("users"), output("htpasswd", &["-Bbn", name, password])).expect("written");
             config.push_str(&format!("auth: {{htpasswd: {{realm: test, path: '{}'}}}}\n", shown("users")));
         }
         let file = folder.join("config.yml");
@@ -102,7 +108,12 @@ impl Registry {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Its certificate, where it speaks TLS.
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its certificate, where it speaks TLS with one of its own.
     pub fn certificate(&self) -> PathBuf {
         self.folder.join("server.crt")
     }

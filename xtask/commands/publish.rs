@@ -8,6 +8,7 @@ use clap::Args;
 use medic_build::publish::Network;
 use medic_build::publish::registry::{Client, Name, Reference, Scheme, Tag};
 use medic_build::sandbox::RunnerKind;
+use medic_image::credentials::Tags;
 use medic_image::push::{Plan, PushError, Pushed, Release, Reporter, WantedTag, carry_out, look};
 use medic_model::{Arch, ByteSize, ImageName};
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use super::attached::{Attachments, Signing};
 use super::build_image::{BuiltImage, build, repairing};
 use super::context::Context;
-use super::repo::login_source;
+use super::login::{LoginOptions, login_source};
 use crate::arguments::BuildOptions;
 use crate::environment::network;
 use crate::failure::Failure;
@@ -57,6 +58,9 @@ pub struct Publish {
     /// Who signs, and what is attached.
     #[command(flatten)]
     pub signing: Signing,
+    /// How registries are logged in to.
+    #[command(flatten)]
+    pub login: LoginOptions,
     /// Publish nothing; show what would be sent
     #[arg(long)]
     pub dry_run: bool,
@@ -154,6 +158,8 @@ fn destinations(
 ) -> Result<Vec<Destination>, Failure> {
     let mut of_hosts: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut destinations = Vec::new();
+    let registries: Vec<&str> = arguments.to.iter().map(Reference::registry).collect();
+    let credentials = Arc::new(arguments.login.who.credentials(&registries)?);
     for to in &arguments.to {
         if to.digest().is_some() {
             return Err(Failure::Usage(format!(
@@ -163,7 +169,12 @@ fn destinations(
         let unusable = |source| Failure::File { path: network.authorities.clone(), source };
         let scheme = if arguments.plain_http { Ok(Scheme::Http) } else { Scheme::of(to.host(), network) };
         let patience = Arc::new(Patience(Arc::clone(screen)));
-        let login = login_source(network, to.registry());
+        let login = login_source(&credentials, to.registry())?;
+        if !arguments.dry_run {
+            let moved: Vec<&str> = arguments.move_tag.iter().map(Tag::as_str).collect();
+            let tags = if moved.is_empty() { Tags::Immutable } else { Tags::ImmutableBut(&moved) };
+            arguments.login.make_repository(&credentials, to.registry(), to.repository(), tags)?;
+        }
         let client = Client::of(to, scheme.map_err(unusable)?, network, login, patience).map_err(unusable)?;
         let others = of_hosts.entry(to.registry()).or_insert_with(|| arguments.mount_from.clone());
         destinations.push(Destination {
@@ -307,13 +318,15 @@ fn answer(
 
 #[cfg(test)]
 mod tests {
+    use medic_build::publish::registry::LoginSource;
+
     use super::*;
 
     #[test]
     fn the_named_tag_or_the_version_is_set_and_those_that_may_move() {
         let tag = |text: &str| text.parse::<Tag>().expect("a tag");
         let network = Network { authorities: "/nonexistent".into(), ..Network::default() };
-        let login = login_source(&network, "localhost:1");
+        let login: LoginSource = Arc::new(|| Ok(None));
         let waiting = Arc::new(medic_build::publish::registry::Machine);
         let client = Client::new(Scheme::Http, "localhost:1", "a", &network, login, waiting).expect("made");
         let reference: Reference = "localhost:1/a".parse().expect("good");

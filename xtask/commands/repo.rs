@@ -1,23 +1,23 @@
 //! `repo`: packages put into a repository that `pkg` installs from.
 
-use std::fs::File;
-use std::io::{BufReader, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
-use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
-use medic_build::publish::registry::{LoginSource, Machine};
+use medic_build::publish::registry::Machine;
 use medic_build::publish::{
-    Address, Before, Folder, Login, Network, Place, Plan, Publication, PublishError, Registry, SigningKey,
-    carry_out, is_address, login, look, plan,
+    Address, Before, Folder, INDEX_TAG, Place, Plan, Publication, PublishError, Registry, SigningKey,
+    carry_out, is_address, look, plan,
 };
+use medic_image::credentials::{Credentials, Tags};
 use medic_model::{ByteSize, PackageName};
 use serde_json::json;
 
 use super::context::Context;
 use super::keys;
+use super::login::{LoginOptions, login_source};
 use crate::arguments::BuildOptions;
 use crate::environment::network;
 use crate::failure::Failure;
@@ -83,6 +83,9 @@ pub struct Publish {
     /// Write one JSON document to standard output
     #[arg(long)]
     pub json: bool,
+    /// How a registry is logged in to.
+    #[command(flatten)]
+    pub login: LoginOptions,
     /// What to build with.
     #[command(flatten)]
     pub options: BuildOptions,
@@ -122,7 +125,8 @@ fn publish(arguments: &Publish) -> Result<(), Failure> {
     let mut trusted =
         arguments.trust.iter().map(|path| keys::read_public(path)).collect::<Result<Vec<_>, _>>()?;
     trusted.extend(keys.iter().map(|key| key.public().clone()));
-    let place = place(&arguments.place)?;
+    let target = Target::of(arguments)?;
+    let place = target.place()?;
     // Before anything is built: a repository that cannot be added to is said at once.
     let before = look(&*place, &trusted)?;
     let name = name(arguments, &before)?;
@@ -138,6 +142,9 @@ fn publish(arguments: &Publish) -> Result<(), Failure> {
     let publication = Publication { name: &name, keys: &keys, now, lifetime };
     let plan = plan(&place.location(), before, &archives, &publication)?;
     if !arguments.dry_run {
+        target.make(arguments)?;
+        // What was good when it was looked at may have expired while packages were built.
+        let place = target.place()?;
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         carry_out(&plan, &*place, &keys, &PublishProgress(&*screen(no_color)))?;
     }
@@ -151,54 +158,54 @@ fn packages(what: &[String]) -> Result<Vec<PackageName>, Failure> {
     names.map(|name| name.parse().map_err(wrong)).collect()
 }
 
-fn place(text: &str) -> Result<Box<dyn Place>, Failure> {
-    if !is_address(text) {
+/// Where is published to.
+enum Target {
+    Folder(PathBuf),
+    Registry { text: String, address: Address, credentials: Arc<Credentials> },
+}
+
+impl Target {
+    fn of(arguments: &Publish) -> Result<Self, Failure> {
+        let (text, login) = (&arguments.place, &arguments.login);
+        if is_address(text) {
+            let address = Address::parse(text).map_err(|source| failed(text, source))?;
+            let credentials = Arc::new(login.who.credentials(&[&address.host])?);
+            return Ok(Self::Registry { text: text.clone(), address, credentials });
+        }
         if text.contains("://") {
             let message = format!("'{text}' is neither a folder nor oci://HOST[:PORT]/NAME");
             return Err(Failure::Usage(message));
         }
-        return Ok(Box::new(Folder::new(std::path::absolute(text)?)));
+        if login.is_given() {
+            let message =
+                format!("'{text}' is a folder: --username and --create-repository are for registries");
+            return Err(Failure::Usage(message));
+        }
+        Ok(Self::Folder(std::path::absolute(text)?))
     }
-    let failed = |source| PublishError::Registry { location: text.to_owned(), source };
-    let host = Address::parse(text).map_err(failed)?.host;
-    let network = network();
-    let login = login_source(&network, &host);
-    Ok(Box::new(Registry::new(text, &network, login, Arc::new(Machine)).map_err(failed)?))
-}
 
-/// What gives the login for a registry, whenever it is asked for: what `docker login` has put away.
-pub fn login_source(network: &Network, host: &str) -> LoginSource {
-    let (logins, host) = (network.logins.clone(), host.to_owned());
-    Arc::new(move || match &logins {
-        Some(path) if path.is_file() => {
-            registry_login(path, host.clone()).map_err(|failure| std::io::Error::other(failure.to_string()))
-        }
-        _ => Ok(None),
-    })
-}
-
-/// The login for a registry, as `docker login` has put it away; its helpers are asked where it names some.
-fn registry_login(path: &std::path::Path, host: String) -> Result<Option<Login>, Failure> {
-    let file = File::open(path).map_err(|source| Failure::File { path: path.to_owned(), source })?;
-    match get_credential_from_reader(BufReader::new(file), &host) {
-        Ok(DockerCredential::UsernamePassword(name, password)) => Ok(Some(login(&name, &password))),
-        Ok(DockerCredential::IdentityToken(_)) => {
-            let why =
-                "it is an identity token, which this program cannot use: log in with a name and a password";
-            Err(Failure::Login { host, why: why.to_owned() })
-        }
-        Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(None),
-        // What every helper says of a registry that it knows nothing of.
-        Err(CredentialRetrievalError::HelperFailure { stdout, .. })
-            if stdout.contains("credentials not found") =>
-        {
-            Ok(None)
-        }
-        Err(error) => {
-            let why = format!("'{}': {error}", path.display());
-            Err(Failure::Login { host, why })
+    /// The place, with a login that was got just now where it is a registry.
+    fn place(&self) -> Result<Box<dyn Place>, Failure> {
+        match self {
+            Self::Folder(path) => Ok(Box::new(Folder::new(path.clone()))),
+            Self::Registry { text, address, credentials } => {
+                let login = login_source(credentials, &address.host)?;
+                let registry = Registry::new(text, &network(), login, Arc::new(Machine));
+                Ok(Box::new(registry.map_err(|source| failed(text, source))?))
+            }
         }
     }
+
+    /// Makes the repository in a registry, where that was wished for. The index's tag leads to another index each time.
+    fn make(&self, arguments: &Publish) -> Result<(), Failure> {
+        let Self::Registry { address, credentials, .. } = self else { return Ok(()) };
+        let tags = Tags::ImmutableBut(&[INDEX_TAG]);
+        arguments.login.make_repository(credentials, &address.host, &address.name, tags)
+    }
+}
+
+fn failed(location: &str, source: std::io::Error) -> PublishError {
+    PublishError::Registry { location: location.to_owned(), source }
 }
 
 fn name(arguments: &Publish, before: &Before) -> Result<PackageName, Failure> {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::build_image::build;
 use super::context::Context;
 use super::image_key;
-use super::repo::login_source;
+use super::login::{Who, login_source};
 use crate::arguments::BuildOptions;
 use crate::environment::network;
 use crate::failure::Failure;
@@ -51,6 +51,9 @@ pub struct Verify {
     /// Speak to the registry without TLS, also where it is not on this machine
     #[arg(long)]
     pub plain_http: bool,
+    /// Who logs in to the registry.
+    #[command(flatten)]
+    pub who: Who,
     /// Write one JSON document to standard output
     #[arg(long)]
     pub json: bool,
@@ -98,7 +101,8 @@ fn client(arguments: &Verify) -> Result<Client, Failure> {
     let scheme = if arguments.plain_http { Ok(Scheme::Http) } else { Scheme::of(reference.host(), &network) };
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let shown: Arc<dyn Screen> = Arc::from(screen(no_color));
-    let login = login_source(&network, reference.registry());
+    let credentials = Arc::new(arguments.who.credentials(&[reference.registry()])?);
+    let login = login_source(&credentials, reference.registry())?;
     let scheme = scheme.map_err(unusable)?;
     Client::of(reference, scheme, &network, login, Arc::new(Patience(shown))).map_err(unusable)
 }
