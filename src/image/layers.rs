@@ -17,7 +17,7 @@ use crate::assemble::PackageArchive;
 use crate::error::ImageError;
 use crate::plan::package_tree;
 use crate::progress::{Event, Reporter};
-use crate::report::{Layer, LayerContent};
+use crate::report::{Held, Layer, LayerContent};
 use crate::store::{Scratch, Store, put, touch};
 
 /// The version of the form in which layers are written: another one when the same tree gives other bytes.
@@ -82,19 +82,26 @@ impl<'a> Package<'a> {
         Ok(layer)
     }
 
-    fn make(&self, maker: &Maker<'_>) -> Result<Layer, ImageError> {
+    /// The package's part of a layer, unpacked into a folder of its own that lives as long as the value; with the time that its
+    /// members have.
+    fn tree(&self, maker: &Maker<'_>, content: &LayerContent) -> Result<(Tree, u64, tempfile::TempDir), ImageError> {
         let parent = maker.scratch.path();
         let unpacked = tempfile::tempdir_in(parent).map_err(ImageError::on("make a folder in", parent))?;
         let mtime = self.unpack(unpacked.path())?;
         let json = serde_json::to_vec(&self.manifest)
             .map_err(|source| ImageError::Json { document: "manifest of a package", source })?;
+        let in_words = |source| ImageError::Tree { what: content.words(), source };
+        let tree = package_tree(&self.manifest, json, unpacked.path()).map_err(in_words)?;
+        Ok((tree, mtime, unpacked))
+    }
+
+    fn make(&self, maker: &Maker<'_>) -> Result<Layer, ImageError> {
         let content = LayerContent::Package {
             name: self.manifest.name.clone(),
             version: self.manifest.version.clone(),
         };
-        let in_words = |source| ImageError::Tree { what: content.words(), source };
-        let tree = package_tree(&self.manifest, json, unpacked.path()).map_err(in_words)?;
-        let layer = maker.write(content.clone(), &tree, mtime)?;
+        let (tree, mtime, _unpacked) = self.tree(maker, &content)?;
+        let layer = maker.write(content, &tree, mtime)?;
         let record = Record { manifest: self.manifest.clone(), layer: layer.clone() };
         maker
             .store
@@ -132,20 +139,20 @@ pub(crate) struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    /// The layers of packages, in their order; several are made at once.
-    pub(crate) fn packages(&self, packages: &[&Package<'_>]) -> Result<Vec<Layer>, ImageError> {
+    /// The layers of packages, in their order; several are made at once. Most hold one package.
+    pub(crate) fn packages(&self, layers: &[Vec<&Package<'_>>]) -> Result<Vec<Layer>, ImageError> {
         let next = AtomicUsize::new(0);
-        let workers = packages.len().min(self.jobs.get() as usize);
+        let workers = layers.len().min(self.jobs.get() as usize);
         let mut done: Vec<(usize, Result<Layer, ImageError>)> = std::thread::scope(|scope| {
             let work = || {
                 let mut done = Vec::new();
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(package) = packages.get(index) else { return done };
-                    let result = package.layer(self);
+                    let Some(packages) = layers.get(index) else { return done };
+                    let result = self.layer_of(packages);
                     if result.is_err() {
                         // Nobody needs to start another.
-                        next.store(packages.len(), Ordering::Relaxed);
+                        next.store(layers.len(), Ordering::Relaxed);
                     }
                     done.push((index, result));
                 }
@@ -155,6 +162,31 @@ impl Maker<'_> {
         });
         done.sort_by_key(|(index, _)| *index);
         done.into_iter().map(|(_, result)| result).collect()
+    }
+
+    fn layer_of(&self, packages: &[&Package<'_>]) -> Result<Layer, ImageError> {
+        match packages {
+            [package] => package.layer(self),
+            packages => self.shared(packages),
+        }
+    }
+
+    /// A layer of several packages. Only images keep it in the store: it is made anew when the image is another.
+    fn shared(&self, packages: &[&Package<'_>]) -> Result<Layer, ImageError> {
+        let held = |package: &&Package<'_>| Held {
+            name: package.manifest.name.clone(),
+            version: package.manifest.version.clone(),
+        };
+        let content = LayerContent::Packages { packages: packages.iter().map(held).collect() };
+        let (mut tree, mut mtime, mut unpacked) = (Tree::new(), 0, Vec::new());
+        for package in packages {
+            let (own, time, folder) = package.tree(self, &content)?;
+            let in_words = |source| ImageError::Tree { what: content.words(), source };
+            tree.graft(None, own).map_err(in_words)?;
+            mtime = time.max(mtime);
+            unpacked.push(folder);
+        }
+        self.write(content, &tree, mtime)
     }
 
     /// Writes a tree as a layer into the store.
