@@ -128,8 +128,8 @@ struct Key<'a> {
 pub(crate) struct Record {
     version: Version,
     pub(crate) layers: Vec<Layer>,
-    config: String,
-    manifest: String,
+    pub(crate) config: String,
+    pub(crate) manifest: String,
 }
 
 /// Assembles the image of `definition` from the archives of exactly its packages, in any order.

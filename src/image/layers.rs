@@ -1,11 +1,12 @@
 //! Layers: trees become compressed tars in the store. Their bytes are a function of their content alone.
 
-use std::io::BufWriter;
+use std::io::{self, BufReader, BufWriter, Read};
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use medic_archive::compress::Compressor;
+use medic_archive::digest::DigestReader;
 use medic_archive::package::Limits;
 use medic_archive::tree::Tree;
 use medic_archive::{Compressed, Compression, DirectorySink, PackageReader};
@@ -84,7 +85,11 @@ impl<'a> Package<'a> {
 
     /// The package's part of a layer, unpacked into a folder of its own that lives as long as the value; with the time that its
     /// members have.
-    fn tree(&self, maker: &Maker<'_>, content: &LayerContent) -> Result<(Tree, u64, tempfile::TempDir), ImageError> {
+    fn tree(
+        &self,
+        maker: &Maker<'_>,
+        content: &LayerContent,
+    ) -> Result<(Tree, u64, tempfile::TempDir), ImageError> {
         let parent = maker.scratch.path();
         let unpacked = tempfile::tempdir_in(parent).map_err(ImageError::on("make a folder in", parent))?;
         let mtime = self.unpack(unpacked.path())?;
@@ -232,6 +237,29 @@ impl Maker<'_> {
 /// A worker's results; its panic goes on here.
 fn join<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Reads a layer's tar through `read`. What `read` made of bytes that turn out not to be the layer's is not used.
+pub(crate) fn use_plain_layer<T>(
+    store: &Store,
+    layer: &Layer,
+    compression: Compression,
+    read: impl FnOnce(&mut dyn Read) -> Result<T, ImageError>,
+) -> Result<T, ImageError> {
+    let path = store.layer(layer.digest);
+    let failed = ImageError::on("read the layer", &path);
+    use_layer(store, layer, |file| {
+        let mut reader = DigestReader::new(BufReader::with_capacity(128 << 10, file));
+        let result = match compression {
+            Compression::Gzip => read(&mut flate2::read::MultiGzDecoder::new(&mut reader)),
+            Compression::Zstd => {
+                zstd::Decoder::new(&mut reader).map_err(&failed).and_then(|mut plain| read(&mut plain))
+            }
+        };
+        // The end too, whatever came of the rest: a damaged layer is told by its digest.
+        io::copy(&mut reader, &mut io::sink()).map_err(&failed)?;
+        Ok((result, reader.finish().sha256))
+    })?
 }
 
 /// Reads a layer's bytes from the store to their end through `copy`, which gives the digest of what it read. Bytes that

@@ -64,13 +64,25 @@ impl fmt::Display for LockChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let package = &self.package;
         match (&self.locked, &self.found) {
-            (None, Some(found)) => write!(f, "{package} {}: not in the lock ({})", found.version, found.archive),
-            (Some(locked), None) => write!(f, "{package} {}: in the lock, and not in the image", locked.version),
+            (None, Some(found)) => {
+                write!(f, "{package} {}: not in the lock ({})", found.version, found.archive)
+            }
+            (Some(locked), None) => {
+                write!(f, "{package} {}: in the lock, and not in the image", locked.version)
+            }
             (Some(locked), Some(found)) if locked.version != found.version => {
-                write!(f, "{package}: {} is locked, and it is {} ({})", locked.version, found.version, found.archive)
+                write!(
+                    f,
+                    "{package}: {} is locked, and it is {} ({})",
+                    locked.version, found.version, found.archive
+                )
             }
             (Some(locked), Some(found)) => {
-                write!(f, "{package} {}: other bytes: {} is locked, and it is {}", found.version, locked.archive, found.archive)
+                write!(
+                    f,
+                    "{package} {}: other bytes: {} is locked, and it is {}",
+                    found.version, locked.archive, found.archive
+                )
             }
             (None, None) => write!(f, "{package}: neither locked nor there"),
         }
@@ -159,7 +171,9 @@ mod tests {
         }
         let text = lock().to_yaml();
         assert!(text.contains("  x64:\n    nginx: {version: \"1.10\", archive: 0101"), "{text}");
-        for (from, to, said) in [("format: 1", "format: 2", "reads format 1"), ("image:", "colour:", "unknown field")] {
+        for (from, to, said) in
+            [("format: 1", "format: 2", "reads format 1"), ("image:", "colour:", "unknown field")]
+        {
             let error = Lock::from_yaml("f", &text.replacen(from, to, 1)).expect_err(to).to_string();
             assert!(error.contains(said), "{error}");
         }

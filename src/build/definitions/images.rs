@@ -70,7 +70,10 @@ impl Definitions {
         };
         let lock = Lock::from_yaml(&file, &text)?;
         if lock.image != *name {
-            let message = format!("the lock is of the image '{}': write it anew, with cargo xtask lock {name}", lock.image);
+            let message = format!(
+                "the lock is of the image '{}': write it anew, with cargo xtask lock {name}",
+                lock.image
+            );
             return Err(at(&file, &text, "image", lock.image.as_str(), message));
         }
         Ok(Some(lock))

@@ -120,7 +120,10 @@ fn images_in_a_circle_are_refused_and_so_is_one_that_extends_nothing() {
     assert!(circle.starts_with("images/c.yaml:2:10: the image extends 'a', and images/a.yaml"), "{circle}");
     assert!(error("d").starts_with("images/d.yaml:2:10: the image extends 'd'"), "{}", error("d"));
     let unknown = error("e");
-    assert!(unknown.starts_with("images/e.yaml:2:10: 'extends' names 'bb', but there is no images/bb.yaml"), "{unknown}");
+    assert!(
+        unknown.starts_with("images/e.yaml:2:10: 'extends' names 'bb', but there is no images/bb.yaml"),
+        "{unknown}"
+    );
 }
 
 #[test]
@@ -131,7 +134,8 @@ fn a_lock_is_that_of_its_image_and_may_be_missing() {
     let lock = Lock::new(name.clone());
     write_lock(folder.path(), &lock).expect("written");
     assert_eq!(definitions.lock(&name).expect("read"), Some(lock));
-    fs_err::rename(lock_file(folder.path(), &name), folder.path().join("images/other.lock")).expect("renamed");
+    fs_err::rename(lock_file(folder.path(), &name), folder.path().join("images/other.lock"))
+        .expect("renamed");
     let error = definitions.lock(&"other".parse().expect("a name")).expect_err("refused").to_string();
     assert!(error.starts_with("images/other.lock:4:8: the lock is of the image 'web'"), "{error}");
 }

@@ -120,7 +120,10 @@ impl Workspace {
         }
         for name in file_names(&root.join("images")) {
             let file = format!("images/{name}");
-            if name.strip_suffix(".lock").is_some_and(|stem| root.join(format!("images/{stem}.yaml")).is_file()) {
+            if name
+                .strip_suffix(".lock")
+                .is_some_and(|stem| root.join(format!("images/{stem}.yaml")).is_file())
+            {
                 continue;
             }
             let Some(stem) = name.strip_suffix(".yaml") else {

@@ -73,7 +73,9 @@ impl Accounts {
     /// A group has a name and a number that neither a user nor another group has, and members that are users.
     fn add_group(&mut self, group: &Group, definition: &ImageDefinition) -> Result<(), PlanError> {
         let Group { name, id, members } = group;
-        let words = |name: &str, id: u32| format!("the group '{name}' with the number {id} (of the image '{}')", definition.name);
+        let words = |name: &str, id: u32| {
+            format!("the group '{name}' with the number {id} (of the image '{}')", definition.name)
+        };
         if !(1..NOBODY).contains(id) {
             return Err(PlanError::UserId { user: words(name.as_str(), *id) });
         }

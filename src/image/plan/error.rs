@@ -50,7 +50,9 @@ pub enum PlanError {
         wanted: Arch,
     },
     /// The image is for other processors only.
-    #[error("the image '{image}' is not for {arch}: 'platforms' names {platforms}; add {arch} there, or build for another with --arch")]
+    #[error(
+        "the image '{image}' is not for {arch}: 'platforms' names {platforms}; add {arch} there, or build for another with --arch"
+    )]
     Platform {
         /// The image.
         image: ImageName,

@@ -19,8 +19,8 @@ use medic_model::{Arch, ImageName, Manifest, PackageName, Version};
 use crate::oci::documents::ContainerConfig;
 
 pub(crate) use base::MTIME as BASE_MTIME;
-pub(crate) use container::STOP_GRACE;
 pub use bundle::package_tree;
+pub(crate) use container::STOP_GRACE;
 pub use error::PlanError;
 
 /// What an image will be: the trees of its layers and the container's configuration.

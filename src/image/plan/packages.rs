@@ -105,7 +105,9 @@ pub(super) fn layers(definition: &ImageDefinition, packages: &[PlannedPackage]) 
     let mut layers: Vec<Vec<usize>> = Vec::new();
     for (index, package) in packages.iter().enumerate() {
         let shared = mates(&package.name).and_then(|mates| {
-            layers.iter_mut().find(|layer| layer.first().is_some_and(|first| mates.contains(&packages[*first].name)))
+            layers
+                .iter_mut()
+                .find(|layer| layer.first().is_some_and(|first| mates.contains(&packages[*first].name)))
         });
         match shared {
             Some(layer) => layer.push(index),

@@ -346,10 +346,7 @@ fn groups_stand_beside_those_of_users() {
         "{GOOD}users: [{{name: www, id: 101}}]\ngroups: [{{name: certs, id: 90, members: [www, nobody]}}]\n"
     );
     let plan = plan_of(&text_of_image, &packages()).expect("planned");
-    assert_eq!(
-        text(&plan, "etc/group"),
-        "root:x:0:\ncerts:x:90:www,nobody\nwww:x:101:\nnobody:x:65534:\n"
-    );
+    assert_eq!(text(&plan, "etc/group"), "root:x:0:\ncerts:x:90:www,nobody\nwww:x:101:\nnobody:x:65534:\n");
     assert!(!text(&plan, "etc/passwd").contains("certs"));
     let cases = [
         ("id: 90", "id: 101", "collide"),

@@ -75,7 +75,12 @@ pub fn extend(chain: &Chain) -> Result<ImageDefinition, Fault> {
 }
 
 fn missing(key: &'static str) -> Fault {
-    Fault::new(0, "name", "name", format!("'{key}' is missing: say it here, or in the image that this one extends"))
+    Fault::new(
+        0,
+        "name",
+        "name",
+        format!("'{key}' is missing: say it here, or in the image that this one extends"),
+    )
 }
 
 /// What the nearest document says that says anything.
@@ -161,7 +166,9 @@ fn packages(chain: &Chain) -> Result<Packages, Fault> {
 
 /// Users by name with one number, and by number with one name.
 fn users(chain: &Chain) -> Result<Vec<User>, Fault> {
-    unite(chain, "users", "the user", |one| one.users.iter().map(|user| (user.name.clone(), user.id)).collect())?;
+    unite(chain, "users", "the user", |one| {
+        one.users.iter().map(|user| (user.name.clone(), user.id)).collect()
+    })?;
     unite(chain, "users", "the user with the number", |one| {
         one.users.iter().map(|user| (user.id, user.name.clone())).collect()
     })?;

@@ -68,7 +68,8 @@ fn fields_are_replaced_lists_grow_and_requirements_are_joined() {
 #[test]
 fn a_chain_may_be_longer_and_the_nearest_wins() {
     let middle = "name: middle\nextends: base\nenvironment: {LEVEL: middle, OTHER: x}\n";
-    let image = extend(&chain(&[("web", OWN), ("middle", middle), ("base", BASE)])).expect("they go together");
+    let image =
+        extend(&chain(&[("web", OWN), ("middle", middle), ("base", BASE)])).expect("they go together");
     assert_eq!((image.environment["LEVEL"].as_str(), image.environment["OTHER"].as_str()), ("high", "x"));
 }
 
@@ -115,6 +116,7 @@ fn what_an_image_lacks_or_has_wrongly_is_said() {
         let fault = alone(from, to);
         assert!(fault.message.contains(said), "{fault}");
     }
-    let error = ImageDefinition::from_yaml("images/web.yaml", OWN).expect_err("it extends another").to_string();
+    let error =
+        ImageDefinition::from_yaml("images/web.yaml", OWN).expect_err("it extends another").to_string();
     assert!(error.contains("'extends' names 'base'"), "{error}");
 }
