@@ -5,6 +5,7 @@ mod facts;
 mod fetching;
 mod figure;
 mod generator;
+mod imaging;
 mod installing;
 mod measure;
 mod no_op;
@@ -38,7 +39,7 @@ pub const EXAMPLES: &str = "Examples:
   cargo xtask bench overhead no-op --quick            two of them, with less to do
   cargo xtask bench --update                          and put the tables into docs/benchmarks.md
 
-Needs tar, zstd, curl, sha256sum, s6, runit, supervisord, ar, dpkg and pacman, which it is compared with; for pacman, root. Nothing is written outside of target/bench and the folder for temporary files, but for --update.";
+Needs tar, zstd, curl, sha256sum, s6, runit, supervisord, ar, dpkg, pacman, Docker, buildah, umoci and skopeo, which it is compared with; for pacman and buildah, root. Nothing is written outside of target/bench and the folder for temporary files, but for --update.";
 
 /// `bench`.
 #[derive(Debug, Args)]
@@ -74,11 +75,20 @@ pub enum Name {
     Supervision,
     /// The package manager, and dpkg, pacman and tar.
     Installing,
+    /// An image of packages in Docker, and docker build, buildah and umoci.
+    Imaging,
 }
 
 impl Name {
-    const ALL: [Self; 6] =
-        [Self::Overhead, Self::NoOp, Self::Packing, Self::Fetching, Self::Supervision, Self::Installing];
+    const ALL: [Self; 7] = [
+        Self::Overhead,
+        Self::NoOp,
+        Self::Packing,
+        Self::Fetching,
+        Self::Supervision,
+        Self::Installing,
+        Self::Imaging,
+    ];
 
     fn text(self) -> &'static str {
         match self {
@@ -88,6 +98,7 @@ impl Name {
             Self::Fetching => "fetching",
             Self::Supervision => "supervision",
             Self::Installing => "installing",
+            Self::Imaging => "imaging",
         }
     }
 
@@ -99,6 +110,7 @@ impl Name {
             Self::Fetching => fetching::rows(context, quick),
             Self::Supervision => supervision::rows(context, quick),
             Self::Installing => installing::rows(context, quick),
+            Self::Imaging => imaging::rows(context, quick),
         }
     }
 }
@@ -109,6 +121,7 @@ pub fn bench(arguments: &Bench) -> Result<(), Failure> {
         return match name.to_str() {
             Some("pack") => packing::part(rest),
             Some("fetch") => fetching::part(rest),
+            Some("image") => imaging::part(rest),
             _ => Err(Failure::Usage("there is no such part of a benchmark".to_owned())),
         };
     }

@@ -1,3 +1,4 @@
+use medic_model::image::ImageDocument;
 use medic_model::lock::Lock;
 
 use super::*;
@@ -138,4 +139,46 @@ fn a_lock_is_that_of_its_image_and_may_be_missing() {
         .expect("renamed");
     let error = definitions.lock(&"other".parse().expect("a name")).expect_err("refused").to_string();
     assert!(error.starts_with("images/other.lock:4:8: the lock is of the image 'web'"), "{error}");
+}
+
+#[test]
+fn every_key_of_an_image_is_documented_and_no_other() {
+    const ALL: &str = "{name: a, extends: b, title: t, description: d, version_of: p, packages: [p], layers: [], platforms: [x64], links: {}, directories: {}, users: [], groups: [], environment: {}, ports: [], volumes: [], entrypoint: [/x], command: [], stop_signal: TERM, stop_grace: 10s, healthcheck: {command: [/x], interval: 1s, timeout: 1s, retries: 1}, labels: {}}";
+    let document = ImageDocument::from_yaml("images/a.yaml", ALL).expect("every key");
+    let written = serde_json::to_value(&document).expect("JSON");
+    let keys: Vec<&String> = written.as_object().expect("a map").keys().collect();
+    let page = include_str!("../../../docs/images.md");
+    let table = page.split("### `extends`").next().unwrap_or_default();
+    let documented: Vec<&str> = (table.lines())
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .map(|(key, _)| key)
+        .collect();
+    for key in &keys {
+        assert!(documented.contains(&key.as_str()), "docs/images.md says nothing of '{key}'");
+    }
+    assert_eq!(documented.len(), keys.len(), "docs/images.md has keys that there are not: {documented:?}");
+}
+
+#[test]
+fn this_workspaces_locks_and_golden_digests_are_of_the_same_archives() {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let definitions = Definitions::new(&workspace);
+    let golden = definitions.golden().expect("read");
+    let images = definitions.image_names().expect("listed");
+    assert!(!images.is_empty());
+    for image in images {
+        let lock = definitions.lock(&image).expect("read").unwrap_or_else(|| panic!("{image} has no lock"));
+        let platforms = definitions.image(&image).expect("read").platforms;
+        assert!(lock.arches.keys().eq(platforms.iter()), "{image} is not locked for just its platforms");
+        for (arch, packages) in &lock.arches {
+            for (name, locked) in &packages.packages {
+                let recorded = golden.entry(name, *arch).map(|entry| (&entry.version, entry.archive));
+                assert_eq!(
+                    recorded,
+                    Some((&locked.version, locked.archive)),
+                    "{name} ({arch}) of {image}: write both anew, with cargo xtask golden --update and cargo xtask lock"
+                );
+            }
+        }
+    }
 }
