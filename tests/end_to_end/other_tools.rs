@@ -175,7 +175,8 @@ fn podmans_socket_takes_the_image_and_an_absent_one_is_said() {
     let host = format!("unix://{socket}");
     let load = || {
         run(Command::new(program())
-            .args(["build-image", "nginx", "--output", "podman"])
+            // Podman says that it is an old Docker, which could not read zstd; it can.
+            .args(["build-image", "nginx", "--output", "podman", "--compression", "zstd"])
             .env("CONTAINER_HOST", &host)
             .current_dir(medic_tests::workspace()))
     };
@@ -223,6 +224,15 @@ fn dockers_contexts_are_honoured() {
     with(&[("DOCKER_CONTEXT", "absent")]).ended_with(7).says("there is no context 'absent'");
     scratch.write("config.json", "{");
     with(&[]).ended_with(7).says("config.json").says("is damaged");
+    // Where Docker was not asked for, the image is there all the same.
+    let unasked = run(Command::new(program())
+        .args(["build-image", "nginx"])
+        .env_remove("DOCKER_HOST")
+        .env("DOCKER_CONFIG", scratch.path())
+        .current_dir(medic_tests::workspace()));
+    let unasked = unasked.success();
+    assert!(unasked.stdout.contains("is damaged"), "{}", unasked.stdout);
+    assert!(unasked.stdout.contains("the image is in target/images/"), "{}", unasked.stdout);
 }
 
 /// An authority, a server's certificate of it and a caller's, in a folder as `DOCKER_CERT_PATH` is.

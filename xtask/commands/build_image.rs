@@ -9,7 +9,9 @@ use medic_build::store::InUse;
 use medic_build::{BuiltPackage, Settings};
 use medic_image::docker::{Absent, Endpoint};
 use medic_image::plan::check_platform;
-use medic_image::{AssembleSettings, Connection, Docker, Image, ImageError, PackageArchive, assemble};
+use medic_image::{
+    AssembleSettings, Connection, Docker, DockerError, Image, ImageError, PackageArchive, assemble,
+};
 use medic_model::image::ImageDefinition;
 use medic_model::lock::LockChange;
 use medic_model::{Arch, ImageName};
@@ -240,7 +242,17 @@ fn outputs(context: &Context, built: &BuiltImage, outputs: &[Output]) -> Result<
 }
 
 fn into_docker(context: &Context, built: &BuiltImage, wanted: bool, done: &mut Done) -> Result<(), Failure> {
-    match load(context, built)? {
+    let loaded = match load(context, built) {
+        // Where Docker was not asked for, what says where it is may be wrong, or lead where this program cannot follow.
+        Err(Failure::Docker(error @ (DockerError::Context { .. } | DockerError::Address { .. })))
+            if !wanted =>
+        {
+            done.lines.push(format!("{error}; the image is in {}", context.shown(&built.archive)));
+            return Ok(());
+        }
+        loaded => loaded?,
+    };
+    match loaded {
         Loaded::Ready { fresh, .. } => {
             let tags = built.image.tags();
             done.fresh |= fresh;

@@ -139,7 +139,8 @@ impl Docker {
         if !missing {
             return Ok(false);
         }
-        if image.compression == Compression::Zstd && self.client.client_version() < ZSTD {
+        if image.compression == Compression::Zstd && self.client.client_version() < ZSTD && !self.is_podman()
+        {
             return Err(DockerError::Zstd { host: self.host.clone() });
         }
         self.load(archive, &tags, reporter)?;
@@ -147,6 +148,13 @@ impl Docker {
             true => Ok(true),
             false => Err(DockerError::NotLoaded { host: self.host.clone(), tag: tags[0].clone() }),
         }
+    }
+
+    /// Whether it is Podman, which says that it is a Docker older than it can do. One that does not say what it is is none.
+    fn is_podman(&self) -> bool {
+        let version = self.runtime.block_on(self.client.version());
+        let components = version.ok().and_then(|version| version.components).unwrap_or_default();
+        components.iter().any(|component| component.name.starts_with("Podman"))
     }
 
     pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> T {
