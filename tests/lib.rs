@@ -4,6 +4,8 @@
 //!
 //! Never: reaches into the crates under test. Everything goes through the programs a user runs.
 
+#[path = "support/browser.rs"]
+pub mod browser;
 #[path = "support/command.rs"]
 pub mod command;
 #[path = "support/container.rs"]

@@ -24,6 +24,21 @@ pub enum Command {
     /// Build an image: fetch, compile, pack, assemble, and load it into Docker
     #[command(after_help = BUILD_IMAGE_EXAMPLES)]
     BuildImage(BuildImage),
+    /// List images: version, platforms, packages, and the size of those that were built
+    #[command(after_help = crate::commands::images::EXAMPLES)]
+    Images(crate::commands::images::Images),
+    /// Show what is in an image: layers, packages, files, and how its container is started
+    #[command(after_help = crate::commands::inspect::EXAMPLES)]
+    Inspect(crate::commands::inspect::Inspect),
+    /// Show what changed between two builds or tags of an image, by package and file
+    #[command(after_help = crate::commands::diff::EXAMPLES)]
+    Diff(crate::commands::diff::Diff),
+    /// Show where the bytes of an image are: as a table, or as a page for a browser
+    #[command(after_help = crate::commands::size::EXAMPLES)]
+    Size(crate::commands::size::Size),
+    /// Write down of which packages images are made, by version and digest
+    #[command(after_help = crate::commands::lock::EXAMPLES)]
+    Lock(crate::commands::lock::Lock),
     /// Build packages, as archives that `pkg install` takes
     BuildPackage(BuildPackage),
     /// Build components and all that they need, and show where their files are
@@ -105,6 +120,8 @@ pub const FORWARD: &str = "__forward";
 const BUILD_IMAGE_EXAMPLES: &str = "Examples:
   cargo xtask build-image nginx                       build, write target/images/nginx-x64.oci.tar, load into Docker
   cargo xtask build-image nginx --output oci:out      an OCI layout in the folder out/, and nothing else
+  cargo xtask build-image nginx --output docker --output rootfs:nginx.tar --output archive:nginx.oci.tar
+                                                      several at once, of one build
   cargo xtask build-image nginx --keep-going          name everything that fails, not the first failure alone
   cargo xtask build-image nginx --json | jq .digest   for scripts: one JSON document on standard output";
 
@@ -122,7 +139,7 @@ const RUN_EXAMPLES: &str = "Examples:
                                                       /srv is kept in the volume 'data'";
 
 /// What every build may be told.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct BuildOptions {
     /// The architecture to build for: x64 or arm64 [default: this machine's]
     #[arg(long)]
@@ -154,8 +171,14 @@ pub struct BuildImage {
     pub image: ImageName,
     /// Where the image goes; may be given more than once [default: target/images/<IMAGE>-<ARCH>.oci.tar, and Docker
     /// where a daemon answers]
-    #[arg(long = "output", value_name = "docker|oci:DIR|archive:FILE")]
+    #[arg(long = "output", value_name = "KIND[:PATH]", long_help = OUTPUT_HELP)]
     pub outputs: Vec<Output>,
+    /// How layers are compressed: gzip, which everything reads, or zstd, which is smaller (Docker 23 and newer)
+    #[arg(long, value_enum, default_value_t = Compression::Gzip)]
+    pub compression: Compression,
+    /// Refuse an image that is not as images/<IMAGE>.lock says, and end with 14 [default: when CI is set]
+    #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub locked: Option<bool>,
     /// Write one JSON document to standard output when done
     #[arg(long)]
     pub json: bool,
@@ -267,15 +290,48 @@ pub struct Forward {
     pub command: Vec<std::ffi::OsString>,
 }
 
+const OUTPUT_HELP: &str = "Where the image goes; may be given more than once, and all are of one build:
+  docker               the Docker daemon
+  podman               Podman, through its socket
+  oci:DIR              an OCI image layout in a folder
+  archive:FILE         the same as one tar, which `docker load` and `podman load` take too
+  docker-archive:FILE  the archive of `docker save`, with layers that are not compressed
+  rootfs:FILE          the files of all layers as one tar
+[default: target/images/<IMAGE>-<ARCH>.oci.tar, and Docker where a daemon answers]";
+
+/// How layers are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Compression {
+    /// gzip.
+    Gzip,
+    /// Zstandard.
+    Zstd,
+}
+
+impl From<Compression> for medic_image::Compression {
+    fn from(compression: Compression) -> Self {
+        match compression {
+            Compression::Gzip => Self::Gzip,
+            Compression::Zstd => Self::Zstd,
+        }
+    }
+}
+
 /// Where an image goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     /// The Docker daemon.
     Docker,
+    /// Podman.
+    Podman,
     /// An OCI layout in a folder.
     Oci(PathBuf),
     /// An OCI archive.
     Archive(PathBuf),
+    /// An archive as `docker save` writes it.
+    DockerArchive(PathBuf),
+    /// The files of all layers as one tar.
+    Rootfs(PathBuf),
 }
 
 impl std::str::FromStr for Output {
@@ -283,9 +339,14 @@ impl std::str::FromStr for Output {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
             None if text == "docker" => Ok(Self::Docker),
+            None if text == "podman" => Ok(Self::Podman),
             Some(("oci", path)) if !path.is_empty() => Ok(Self::Oci(path.into())),
             Some(("archive", path)) if !path.is_empty() => Ok(Self::Archive(path.into())),
-            _ => Err(format!("'{text}' is not an output: it is docker, oci:DIR or archive:FILE")),
+            Some(("docker-archive", path)) if !path.is_empty() => Ok(Self::DockerArchive(path.into())),
+            Some(("rootfs", path)) if !path.is_empty() => Ok(Self::Rootfs(path.into())),
+            _ => Err(format!(
+                "'{text}' is not an output: it is docker, podman, oci:DIR, archive:FILE, docker-archive:FILE or rootfs:FILE"
+            )),
         }
     }
 }
@@ -324,7 +385,10 @@ mod tests {
     #[test]
     fn outputs_and_ports_are_read_or_refused() {
         assert_eq!("docker".parse(), Ok(Output::Docker));
+        assert_eq!("podman".parse(), Ok(Output::Podman));
         assert_eq!("oci:a:b".parse(), Ok(Output::Oci("a:b".into())));
+        assert_eq!("docker-archive:a".parse(), Ok(Output::DockerArchive("a".into())));
+        assert_eq!("rootfs:/a.tar".parse(), Ok(Output::Rootfs("/a.tar".into())));
         for bad in ["", "docker:x", "oci:", "floppy:A", "archive"] {
             assert!(bad.parse::<Output>().is_err(), "{bad:?} was taken");
         }

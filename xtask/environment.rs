@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use medic_build::publish::Network;
 use medic_image::credentials::{AwsSources, Given, Secret, Sources};
+use medic_image::docker::{Endpoint, Surroundings};
 
 use crate::failure::Failure;
 
@@ -66,14 +67,19 @@ pub const HELP: &str = "Environment:
                           the identity of a job of GitHub, for AWS_ROLE_ARN
   SSL_CERT_FILE           authorities whose certificates registries may have [default: the system's]
   http_proxy, https_proxy, no_proxy   how registries are reached, as curl has it
-  DOCKER_HOST             the Docker daemon [default: unix:///var/run/docker.sock]
+  DOCKER_HOST             the Docker daemon [default: that of the context, else unix:///var/run/docker.sock]
+  DOCKER_CONTEXT          a context of the docker command [default: currentContext in $DOCKER_CONFIG/config.json]
+  DOCKER_TLS_VERIFY       when not empty: the daemon of DOCKER_HOST is asked with TLS
+  DOCKER_CERT_PATH        the folder with ca.pem, cert.pem and key.pem for that [default: $DOCKER_CONFIG]
+  CONTAINER_HOST          Podman's socket [default: $XDG_RUNTIME_DIR/podman/podman.sock, /run/podman/podman.sock]
+  CI                      when set, and not 0 or false: images must be as their locks say (--locked)
   CARGO_HOME              where crates that Cargo has fetched are looked for
   TERM                    what the terminal can, for programs in a shell's sandbox
   NO_COLOR                when not empty: no colours
 
 Exit codes: 0 done, 1 failed, 2 bad arguments, 3 bad recipe, package or image, 4 a source could not be fetched,
 5 a build step failed, 6 the store's disk, 7 Docker, 8 a program is not installed, 9 a registry, 10 other bytes
-than expected, 11 not published, 14 not verified, 130 interrupted. See docs/exit-codes.md.";
+than expected, 11 not published, 14 not verified, 15 not as locked, 130 interrupted. See docs/exit-codes.md.";
 
 /// What was read.
 #[derive(Debug, Clone)]
@@ -90,8 +96,10 @@ pub struct Environment {
     pub cache: Option<String>,
     /// The text of the keys that are trusted to have signed them.
     pub cache_keys: String,
-    /// The Docker daemon's address.
-    pub docker_host: Option<String>,
+    /// What says where the Docker daemon is.
+    pub docker: Surroundings,
+    /// Whether this is a build of continuous integration.
+    pub ci: bool,
     /// Cargo's folder.
     pub cargo_home: Option<PathBuf>,
     /// The kind of the terminal.
@@ -181,12 +189,37 @@ fn cache() -> Option<String> {
     if web { Some(value) } else { whole() }
 }
 
+/// The folder of Docker's configuration.
+fn docker_configuration() -> Option<PathBuf> {
+    folder("DOCKER_CONFIG").or_else(|| folder("HOME").map(|home| home.join(".docker")))
+}
+
+fn docker() -> Surroundings {
+    let text = |name| env::var(name).ok().filter(|value: &String| !value.is_empty());
+    Surroundings {
+        host: text("DOCKER_HOST"),
+        context: text("DOCKER_CONTEXT"),
+        configuration: docker_configuration(),
+        tls: text("DOCKER_TLS_VERIFY").is_some(),
+        certificates: folder("DOCKER_CERT_PATH"),
+    }
+}
+
+/// Where Podman's socket is: the user's own, else the system's.
+pub fn podman() -> Endpoint {
+    if let Some(host) = env::var("CONTAINER_HOST").ok().filter(|host| !host.is_empty()) {
+        return Endpoint::at(&host, "CONTAINER_HOST");
+    }
+    let own = folder("XDG_RUNTIME_DIR").map(|folder| folder.join("podman/podman.sock"));
+    let socket = own.filter(|path| path.exists()).unwrap_or_else(|| "/run/podman/podman.sock".into());
+    Endpoint::at(&format!("unix://{}", socket.display()), "Podman's usual place")
+}
+
 /// How registries are reached, and where the logins for them are.
 pub fn network() -> Network {
     let there = AUTHORITIES.iter().map(Path::new).find(|path| path.is_file());
-    let docker = folder("DOCKER_CONFIG").or_else(|| folder("HOME").map(|home| home.join(".docker")));
     Network {
-        logins: docker.map(|folder| folder.join("config.json")),
+        logins: docker_configuration().map(|folder| folder.join("config.json")),
         ..Network::of_variables(&|name| env::var(name).ok(), there.unwrap_or(Path::new(AUTHORITIES[0])))
     }
 }
@@ -243,7 +276,8 @@ impl Environment {
             store: store()?,
             mirrors: env::var(MIRRORS).unwrap_or_default(),
             debian_mirrors: words(DEBIAN_MIRROR),
-            docker_host: env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()),
+            docker: docker(),
+            ci: env::var("CI").is_ok_and(|value| !["", "0", "false"].contains(&value.as_str())),
             cargo_home: folder("CARGO_HOME").or_else(|| folder("HOME").map(|home| home.join(".cargo"))),
             term: env::var("TERM").ok().filter(|term| !term.is_empty()),
             no_color: env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
@@ -274,6 +308,12 @@ mod tests {
             "SSL_CERT_FILE",
             "https_proxy",
             "DOCKER_HOST",
+            "DOCKER_CONTEXT",
+            "DOCKER_TLS_VERIFY",
+            "DOCKER_CERT_PATH",
+            "CONTAINER_HOST",
+            "XDG_RUNTIME_DIR",
+            "CI ",
             "CARGO_HOME",
             "TERM",
             "NO_COLOR",

@@ -36,6 +36,15 @@ pub enum Failure {
     /// Docker was asked for, and no daemon answers.
     #[error("{0}: start one, or do without '--output docker' and '--detach'")]
     NoDaemon(Absent),
+    /// Podman was asked for, and it does not answer.
+    #[error("{}: start it (systemctl --user start podman.socket, or podman system service --time=0 &), set CONTAINER_HOST, or do without '--output podman'", .0.to_string().replacen("Docker daemon", "Podman", 1))]
+    NoPodman(Absent),
+    /// An image is not as its lock says.
+    #[error("{0}")]
+    Locked(String),
+    /// An image cannot be looked at.
+    #[error(transparent)]
+    Look(#[from] medic_image::look::LookError),
     /// Definitions have errors; each was shown.
     #[error("lint found {errors} error{}: `cargo xtask lint --explain ID` says more of each", if *errors == 1 { "" } else { "s" })]
     Lint {
@@ -121,7 +130,9 @@ impl Failure {
             Self::Run(RunError::Docker(_)) => 7,
             Self::Run(_) => 1,
             Self::DamagedStore(_) => 6,
-            Self::Docker(_) | Self::NoDaemon(_) => 7,
+            Self::Docker(_) | Self::NoDaemon(_) | Self::NoPodman(_) => 7,
+            Self::Locked(_) => 15,
+            Self::Look(_) => 6,
             Self::Usage(_) => 2,
             Self::Outdated(_) => 12,
             Self::File { .. } => 6,
@@ -264,6 +275,7 @@ mod tests {
             Failure::Outdated(String::new()),
             Failure::Different(String::new()),
             Failure::Login(CredentialError::NoKeys { host: String::new(), looked_at: Vec::new() }),
+            Failure::Locked(String::new()),
             Failure::Publish(PublishError::NoKeys),
             Failure::Environment(EnvironmentError::NoStore),
             Failure::Unverified { reference: String::new(), problems: 1 },

@@ -18,6 +18,11 @@ use failure::Failure;
 fn carry_out(command: Command) -> Result<(), Failure> {
     match command {
         Command::BuildImage(arguments) => commands::build_image::build_image(&arguments),
+        Command::Images(arguments) => commands::images::images(&arguments),
+        Command::Inspect(arguments) => commands::inspect::inspect(&arguments),
+        Command::Diff(arguments) => commands::diff::diff(&arguments),
+        Command::Size(arguments) => commands::size::size(&arguments),
+        Command::Lock(arguments) => commands::lock::lock(&arguments),
         Command::BuildPackage(arguments) => commands::build_package::build_package(&arguments),
         Command::Build(arguments) => commands::build::build(&arguments),
         Command::New(arguments) => commands::new::new(&arguments),

@@ -1,4 +1,4 @@
-//! The table of an image's layers, for people.
+//! Tables for people: the one of an image's layers, and any other.
 
 use medic_image::SizeTable;
 
@@ -35,4 +35,35 @@ pub fn render(table: &SizeTable) -> String {
         )
     };
     rows.iter().map(line).collect()
+}
+
+/// Lines of columns, each as wide as its widest text and two spaces from the next; those of `numbers` stand to the right. Characters
+/// are counted, so a wide one moves what is behind it.
+pub fn columns(rows: &[Vec<String>], numbers: &[usize]) -> String {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        let texts = rows.iter().filter_map(|row| row.get(column));
+        texts.map(|text| text.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..count).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (text, width))| {
+            if numbers.contains(&column) { format!("{text:>width$}") } else { format!("{text:<width$}") }
+        });
+        format!("  {}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::columns;
+
+    #[test]
+    fn columns_are_as_wide_as_they_must_be() {
+        let row = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
+        let rows = [row(&["a", "1", "x"]), row(&["long", "100"]), row(&["é", "20", "y"])];
+        assert_eq!(columns(&rows, &[1]), "  a       1  x\n  long  100\n  é      20  y\n");
+        assert_eq!(columns(&[], &[]), "");
+    }
 }

@@ -131,8 +131,8 @@ struct Key<'a> {
 pub(crate) struct Record {
     version: Version,
     pub(crate) layers: Vec<Layer>,
-    config: String,
-    manifest: String,
+    pub(crate) config: String,
+    pub(crate) manifest: String,
 }
 
 /// Assembles the image of `definition` from the archives of exactly its packages, in any order.
@@ -230,7 +230,9 @@ fn make_layers(
     let scratch = store.scratch()?;
     let (compression, jobs) = (settings.compression, settings.jobs);
     let maker = Maker { store, scratch: &scratch, compression, jobs, reporter };
-    let chosen: Vec<&Package<'_>> = plan.packages.iter().map(|package| &opened[package.index]).collect();
+    let package = |place: &usize| &opened[plan.packages[*place].index];
+    let chosen: Vec<Vec<&Package<'_>>> =
+        plan.layers.iter().map(|layer| layer.iter().map(package).collect()).collect();
     let mut layers = vec![maker.write(LayerContent::Base {}, &plan.base, BASE_MTIME)?];
     layers.extend(maker.packages(&chosen)?);
     layers.push(maker.write(LayerContent::Configuration {}, &plan.configuration, BASE_MTIME)?);
@@ -326,6 +328,12 @@ impl Image {
     /// The commit that it says it is made from.
     pub fn revision(&self) -> Option<&str> {
         self.configuration.config.labels.get(REVISION).map(String::as_str)
+    }
+
+    /// How many seconds a container of the image may take to end: what the image says, or `default`.
+    pub(crate) fn stop_seconds(&self, default: u8) -> i64 {
+        let said = self.configuration.config.labels.get(crate::plan::STOP_GRACE);
+        said.and_then(|seconds| seconds.parse().ok()).unwrap_or_else(|| default.into())
     }
 
     /// What it weighs, layer by layer.

@@ -133,6 +133,14 @@ impl ImageError {
         }
     }
 
+    /// An error while an archive was written to `path`.
+    pub(crate) fn tar(error: medic_archive::writer::TarError, path: &Path) -> Self {
+        match error {
+            medic_archive::writer::TarError::Write { source, .. } => Self::file("write", path, source),
+            other => Self::file("write", path, io::Error::other(other)),
+        }
+    }
+
     /// An error while a layer was written to `path`.
     pub(crate) fn layer(error: TreeError, what: &str, path: &Path) -> Self {
         match error {

@@ -13,7 +13,7 @@ use medic_model::image::ImageDefinition;
 use crate::assemble::{AssembleSettings, PackageArchive, Record as ImageRecord, key};
 use crate::error::ImageError;
 use crate::layers::{Record as PackageRecord, form};
-use crate::oci::is_of_an_archive;
+use crate::output::is_of_an_output;
 use crate::report::Layer;
 use crate::store::{MARK, Store, is_locked};
 
@@ -98,7 +98,7 @@ pub fn stored(root: &Path, packages: &[Sha256], images: &[CurrentImage]) -> Resu
     }
     let mut outputs = BTreeSet::new();
     for path in list(&written)? {
-        if is_of_an_archive(&store, &path) {
+        if is_of_an_output(&store, &path) {
             outputs.insert(path.clone());
         }
         add(&mut found, StoredKind::Output, path, None);

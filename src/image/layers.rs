@@ -1,11 +1,12 @@
 //! Layers: trees become compressed tars in the store. Their bytes are a function of their content alone.
 
-use std::io::BufWriter;
+use std::io::{self, BufReader, BufWriter, Read};
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use medic_archive::compress::Compressor;
+use medic_archive::digest::DigestReader;
 use medic_archive::package::Limits;
 use medic_archive::tree::Tree;
 use medic_archive::{Compressed, Compression, DirectorySink, PackageReader};
@@ -17,7 +18,7 @@ use crate::assemble::PackageArchive;
 use crate::error::ImageError;
 use crate::plan::package_tree;
 use crate::progress::{Event, Reporter};
-use crate::report::{Layer, LayerContent};
+use crate::report::{Held, Layer, LayerContent};
 use crate::store::{Scratch, Store, put, touch};
 
 /// The version of the form in which layers are written: another one when the same tree gives other bytes.
@@ -82,19 +83,30 @@ impl<'a> Package<'a> {
         Ok(layer)
     }
 
-    fn make(&self, maker: &Maker<'_>) -> Result<Layer, ImageError> {
+    /// The package's part of a layer, unpacked into a folder of its own that lives as long as the value; with the time that its
+    /// members have.
+    fn tree(
+        &self,
+        maker: &Maker<'_>,
+        content: &LayerContent,
+    ) -> Result<(Tree, u64, tempfile::TempDir), ImageError> {
         let parent = maker.scratch.path();
         let unpacked = tempfile::tempdir_in(parent).map_err(ImageError::on("make a folder in", parent))?;
         let mtime = self.unpack(unpacked.path())?;
         let json = serde_json::to_vec(&self.manifest)
             .map_err(|source| ImageError::Json { document: "manifest of a package", source })?;
+        let in_words = |source| ImageError::Tree { what: content.words(), source };
+        let tree = package_tree(&self.manifest, json, unpacked.path()).map_err(in_words)?;
+        Ok((tree, mtime, unpacked))
+    }
+
+    fn make(&self, maker: &Maker<'_>) -> Result<Layer, ImageError> {
         let content = LayerContent::Package {
             name: self.manifest.name.clone(),
             version: self.manifest.version.clone(),
         };
-        let in_words = |source| ImageError::Tree { what: content.words(), source };
-        let tree = package_tree(&self.manifest, json, unpacked.path()).map_err(in_words)?;
-        let layer = maker.write(content.clone(), &tree, mtime)?;
+        let (tree, mtime, _unpacked) = self.tree(maker, &content)?;
+        let layer = maker.write(content, &tree, mtime)?;
         let record = Record { manifest: self.manifest.clone(), layer: layer.clone() };
         maker
             .store
@@ -132,20 +144,20 @@ pub(crate) struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    /// The layers of packages, in their order; several are made at once.
-    pub(crate) fn packages(&self, packages: &[&Package<'_>]) -> Result<Vec<Layer>, ImageError> {
+    /// The layers of packages, in their order; several are made at once. Most hold one package.
+    pub(crate) fn packages(&self, layers: &[Vec<&Package<'_>>]) -> Result<Vec<Layer>, ImageError> {
         let next = AtomicUsize::new(0);
-        let workers = packages.len().min(self.jobs.get() as usize);
+        let workers = layers.len().min(self.jobs.get() as usize);
         let mut done: Vec<(usize, Result<Layer, ImageError>)> = std::thread::scope(|scope| {
             let work = || {
                 let mut done = Vec::new();
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(package) = packages.get(index) else { return done };
-                    let result = package.layer(self);
+                    let Some(packages) = layers.get(index) else { return done };
+                    let result = self.layer_of(packages);
                     if result.is_err() {
                         // Nobody needs to start another.
-                        next.store(packages.len(), Ordering::Relaxed);
+                        next.store(layers.len(), Ordering::Relaxed);
                     }
                     done.push((index, result));
                 }
@@ -155,6 +167,31 @@ impl Maker<'_> {
         });
         done.sort_by_key(|(index, _)| *index);
         done.into_iter().map(|(_, result)| result).collect()
+    }
+
+    fn layer_of(&self, packages: &[&Package<'_>]) -> Result<Layer, ImageError> {
+        match packages {
+            [package] => package.layer(self),
+            packages => self.shared(packages),
+        }
+    }
+
+    /// A layer of several packages. Only images keep it in the store: it is made anew when the image is another.
+    fn shared(&self, packages: &[&Package<'_>]) -> Result<Layer, ImageError> {
+        let held = |package: &&Package<'_>| Held {
+            name: package.manifest.name.clone(),
+            version: package.manifest.version.clone(),
+        };
+        let content = LayerContent::Packages { packages: packages.iter().map(held).collect() };
+        let (mut tree, mut mtime, mut unpacked) = (Tree::new(), 0, Vec::new());
+        for package in packages {
+            let (own, time, folder) = package.tree(self, &content)?;
+            let in_words = |source| ImageError::Tree { what: content.words(), source };
+            tree.graft(None, own).map_err(in_words)?;
+            mtime = time.max(mtime);
+            unpacked.push(folder);
+        }
+        self.write(content, &tree, mtime)
     }
 
     /// Writes a tree as a layer into the store.
@@ -200,6 +237,29 @@ impl Maker<'_> {
 /// A worker's results; its panic goes on here.
 fn join<T>(thread: std::thread::ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Reads a layer's tar through `read`. What `read` made of bytes that turn out not to be the layer's is not used.
+pub(crate) fn use_plain_layer<T>(
+    store: &Store,
+    layer: &Layer,
+    compression: Compression,
+    read: impl FnOnce(&mut dyn Read) -> Result<T, ImageError>,
+) -> Result<T, ImageError> {
+    let path = store.layer(layer.digest);
+    let failed = ImageError::on("read the layer", &path);
+    use_layer(store, layer, |file| {
+        let mut reader = DigestReader::new(BufReader::with_capacity(128 << 10, file));
+        let result = match compression {
+            Compression::Gzip => read(&mut flate2::read::MultiGzDecoder::new(&mut reader)),
+            Compression::Zstd => {
+                zstd::Decoder::new(&mut reader).map_err(&failed).and_then(|mut plain| read(&mut plain))
+            }
+        };
+        // The end too, whatever came of the rest: a damaged layer is told by its digest.
+        io::copy(&mut reader, &mut io::sink()).map_err(&failed)?;
+        Ok((result, reader.finish().sha256))
+    })?
 }
 
 /// Reads a layer's bytes from the store to their end through `copy`, which gives the digest of what it read. Bytes that

@@ -5,6 +5,7 @@
 //! | [`plan`] | an image definition and its packages' manifests become a value: trees, configuration, conflicts |
 //! | [`mod@assemble`] | the plan is carried out: layers are made or taken from the store, documents are digested |
 //! | [`oci`] | the OCI image layout, as a folder or as one archive that Docker loads too |
+//! | [`look`] | what is in an image: of the store, of an archive or layout, of a daemon; what differs between two |
 //! | [`docker`] | the Docker API: load, ask, run |
 //! | [`push`] | an image, or one for several architectures, into a repository of a registry |
 //! | [`run`] | starting an image: in Docker, or with bubblewrap where there is no daemon |
@@ -36,11 +37,15 @@ pub mod docker;
 mod error;
 pub mod garbage;
 mod layers;
+pub mod look;
 pub mod oci;
+mod output;
+mod overlay;
 pub mod plan;
 mod progress;
 pub mod push;
 pub mod report;
+mod rootfs;
 pub mod run;
 pub mod sign;
 mod store;

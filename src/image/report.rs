@@ -66,8 +66,23 @@ pub enum LayerContent {
         /// Its version.
         version: Version,
     },
+    /// Several packages.
+    Packages {
+        /// Which.
+        packages: Vec<Held>,
+    },
     /// Accounts, links, the system's name.
     Configuration {},
+}
+
+/// A package in a layer of several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Held {
+    /// Its name.
+    pub name: PackageName,
+    /// Its version.
+    pub version: Version,
 }
 
 impl LayerContent {
@@ -76,6 +91,10 @@ impl LayerContent {
         match self {
             Self::Base {} => "base".to_owned(),
             Self::Package { name, version } => format!("package {name} {version}"),
+            Self::Packages { packages } => {
+                let words = packages.iter().map(|held| format!("{} {}", held.name, held.version));
+                format!("packages {}", words.collect::<Vec<_>>().join(", "))
+            }
             Self::Configuration {} => "configuration".to_owned(),
         }
     }
@@ -83,6 +102,9 @@ impl LayerContent {
     fn row_name(&self) -> (String, Option<Version>) {
         match self {
             Self::Package { name, version } => (name.to_string(), Some(version.clone())),
+            Self::Packages { packages } => {
+                (packages.iter().map(|held| held.name.as_str()).collect::<Vec<_>>().join(", "), None)
+            }
             other => (other.words(), None),
         }
     }

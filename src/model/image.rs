@@ -1,68 +1,86 @@
 //! An image definition: what is shipped. `images/<image>.yaml`.
 
+mod document;
+mod extend;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{DocumentError, from_yaml, unique_map};
+use crate::document::DocumentError;
 use crate::package::User;
 use crate::service::Signal;
 use crate::text::text_serde;
-use crate::{ImageName, PackageName, RelPath, Span};
+use crate::{Arch, ImageName, PackageName, RelPath, ServiceName, Span, VersionReq};
 
-/// What is shipped: packages, the links that tie them into a system, and the container's configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+pub use document::ImageDocument;
+pub use extend::{Fault, extend};
+
+/// What is shipped: packages, the links that tie them into a system, and the container's configuration. It is what an
+/// [`ImageDocument`] and those that it extends say together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ImageDefinition {
     /// The image; the file has the same name.
     pub name: ImageName,
     /// One line for people (`org.opencontainers.image.title`).
     pub title: String,
     /// More for people (`org.opencontainers.image.description`).
-    #[serde(default)]
     pub description: Option<String>,
     /// The package whose version is the image's.
     pub version_of: PackageName,
     /// The packages, in the order of their layers.
     pub packages: Vec<PackageName>,
+    /// The versions that will do, for those packages where not every one does.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<PackageName, VersionReq>,
+    /// Packages that share a layer, a list for each such layer; every other package has a layer of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<Vec<PackageName>>,
+    /// What the image may be built for.
+    pub platforms: Vec<Arch>,
     /// Links at the image's root: from an absolute path to a path in a package's tree.
-    #[serde(default, deserialize_with = "unique_map")]
     pub links: BTreeMap<AbsPath, Link>,
     /// Empty folders, by their permission bits in octal.
-    #[serde(default, deserialize_with = "unique_map")]
     pub directories: BTreeMap<AbsPath, Mode>,
     /// Users beside `root`, `nobody` and those of the packages.
-    #[serde(default)]
     pub users: Vec<User>,
+    /// Groups beside those that users have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
     /// Environment variables.
-    #[serde(default, deserialize_with = "unique_map")]
     pub environment: BTreeMap<String, String>,
     /// Ports that the services listen on.
-    #[serde(default)]
     pub ports: Vec<Port>,
     /// Folders that outlive the container.
-    #[serde(default)]
     pub volumes: Vec<AbsPath>,
     /// The program that is started.
     pub entrypoint: Vec<String>,
     /// Its arguments, unless others are given.
-    #[serde(default)]
     pub command: Vec<String>,
     /// The signal that ends the container.
-    #[serde(default = "term")]
     pub stop_signal: Signal,
+    /// How long the container may take to end after that signal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_grace: Option<Span>,
     /// How Docker finds out whether the container is well.
-    #[serde(default)]
     pub healthcheck: Option<Healthcheck>,
     /// Further labels.
-    #[serde(default, deserialize_with = "unique_map")]
     pub labels: BTreeMap<String, String>,
 }
 
-fn term() -> Signal {
-    Signal::Term
+/// A group beside those that users have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// The group's name.
+    pub name: ServiceName,
+    /// The group's number, 1 to 65533.
+    pub id: u32,
+    /// Users of the image or of its packages that are in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<ServiceName>,
 }
 
 /// Where a link of the image's root leads.
@@ -186,31 +204,17 @@ impl fmt::Display for Port {
 text_serde!(Port, "a port such as 443/tcp");
 
 impl ImageDefinition {
-    /// Reads a definition and checks what its types alone cannot.
+    /// Reads a document that extends no other.
+    ///
+    /// # Errors
+    /// [`DocumentError`]: what is in it is wrong, or it extends another.
     pub fn from_yaml(file: &str, text: &str) -> Result<Self, DocumentError> {
-        let image: Self = from_yaml(file, text)?;
-        image.check().map_err(|message| DocumentError::whole(file, message))?;
-        Ok(image)
-    }
-
-    fn check(&self) -> Result<(), String> {
-        let held = |package: &PackageName| self.packages.contains(package);
-        if !held(&self.version_of) {
-            return Err(format!("'version_of' names '{}', which 'packages' does not hold", self.version_of));
+        let document = ImageDocument::from_yaml(file, text)?;
+        if let Some(other) = &document.extends {
+            let message = format!("'extends' names '{other}', which is not at hand here");
+            return Err(DocumentError::whole(file, message));
         }
-        if let Some((at, link)) = self.links.iter().find(|(_, link)| !held(&link.package)) {
-            return Err(format!(
-                "the link '{at}' leads into '{}', which 'packages' does not hold",
-                link.package
-            ));
-        }
-        if self.entrypoint.is_empty() {
-            return Err("'entrypoint' is empty: name the program that is started".to_owned());
-        }
-        let mut seen = std::collections::BTreeSet::new();
-        match self.packages.iter().find(|package| !seen.insert(*package)) {
-            Some(twice) => Err(format!("'packages' names '{twice}' twice: remove one")),
-            None => Ok(()),
-        }
+        let chain = [(file.to_owned(), document)];
+        extend(&chain).map_err(|fault| DocumentError::whole(file, fault.message))
     }
 }

@@ -1,6 +1,6 @@
 //! The words of Medic OS as types: names, versions, digests, and the schema of every document.
 //!
-//! Owns: the YAML documents that people write ([`recipe`], [`package`], [`image`], [`roots`]) or keep ([`golden`]), the JSON documents
+//! Owns: the YAML documents that people write ([`recipe`], [`package`], [`image`], [`roots`]) or keep ([`golden`], [`lock`]), the JSON documents
 //! that the programs exchange ([`manifest`], [`receipt`]), the service definition both carry
 //! ([`service`]), and the file-system contract inside an image ([`layout`]).
 //!
@@ -18,6 +18,7 @@ pub mod identity;
 pub mod image;
 pub mod layout;
 mod links;
+pub mod lock;
 pub mod manifest;
 pub mod name;
 pub mod package;

@@ -211,9 +211,36 @@ impl VersionReq {
         })
     }
 
+    /// The requirement that a version meets when it meets both.
+    pub fn and(&self, other: &Self) -> Self {
+        let added = other.0.iter().filter(|one| !self.0.contains(one));
+        Self(self.0.iter().chain(added).cloned().collect())
+    }
+
+    /// Whether no version can meet both, as far as their bounds tell: `<2` and `>=3`, `=1.2` and `>1.4`.
+    pub fn excludes(&self, other: &Self) -> bool {
+        let apart = |one: &Self, two: &Self| {
+            one.0.iter().any(|(from, low)| two.0.iter().any(|(to, high)| is_apart(*from, low, *to, high)))
+        };
+        apart(self, other) || apart(other, self)
+    }
+
     /// The comparisons, in the order written.
     pub fn comparisons(&self) -> &[(Comparison, Version)] {
         &self.0
+    }
+}
+
+/// Whether nothing lies between a lower bound and an upper one. `=` is both; as an upper one it lets every package revision pass.
+fn is_apart(from: Comparison, low: &Version, to: Comparison, high: &Version) -> bool {
+    if matches!(from, Comparison::Less | Comparison::LessOrEqual) {
+        return false;
+    }
+    match to {
+        Comparison::Less => low >= high,
+        Comparison::LessOrEqual => low > high || (low == high && from == Comparison::Greater),
+        Comparison::Equal => low > high && low.upstream() != high.as_str(),
+        Comparison::GreaterOrEqual | Comparison::Greater => false,
     }
 }
 
@@ -361,6 +388,19 @@ mod tests {
         assert_eq!("a=1".parse::<Dependency>().expect("valid").to_string(), "a =1");
         for bad in ["a 1.2", "A", "", "a >=", "a >=x", "a >=1,"] {
             assert!(bad.parse::<Dependency>().is_err(), "{bad:?} was taken");
+        }
+    }
+
+    #[test]
+    fn requirements_are_joined_and_contradictions_seen() {
+        let req = |text: &str| text.parse::<VersionReq>().expect("valid");
+        assert_eq!(req(">=1.2").and(&req("<2, >=1.2")).to_string(), ">=1.2, <2");
+        assert_eq!(VersionReq::ANY.and(&req("<2")).to_string(), "<2");
+        for (one, two) in [("<2", ">=2"), ("<=2", ">2"), ("=1", "=2"), ("=1.2", ">1.4"), ("<1", "=1-r3")] {
+            assert!(req(one).excludes(&req(two)) && req(two).excludes(&req(one)), "{one} and {two}");
+        }
+        for (one, two) in [("<2", ">=1"), ("<=2", ">=2"), ("=1.2", "=1.2-r3"), ("*", "<1"), (">1", ">2")] {
+            assert!(!req(one).excludes(&req(two)) && !req(two).excludes(&req(one)), "{one} and {two}");
         }
     }
 

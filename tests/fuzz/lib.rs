@@ -12,7 +12,7 @@ use std::fmt::Debug;
 use std::io::Write as _;
 
 use medic_archive::upstream::{self, Mtime, unpack};
-use medic_model::image::ImageDefinition;
+use medic_model::image::ImageDocument;
 use medic_model::package::PackageDefinition;
 use medic_model::recipe::Recipe;
 use medic_model::roots::{BuildRoots, Toolchain};
@@ -34,7 +34,7 @@ const FILE: &str = "folder/document.yaml";
 pub fn documents(text: &str) {
     document(text, Recipe::from_yaml);
     document(text, PackageDefinition::from_yaml);
-    document(text, ImageDefinition::from_yaml);
+    document(text, ImageDocument::from_yaml);
     document(text, BuildRoots::from_yaml);
     document(text, Toolchain::from_yaml);
 }

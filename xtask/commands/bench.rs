@@ -5,6 +5,7 @@ mod facts;
 mod fetching;
 mod figure;
 mod generator;
+mod imaging;
 mod installing;
 mod measure;
 mod no_op;
@@ -40,7 +41,7 @@ pub const EXAMPLES: &str = "Examples:
   cargo xtask bench overhead no-op --quick            two of them, with less to do
   cargo xtask bench --update                          and put the tables into docs/benchmarks.md
 
-Needs tar, zstd, curl, sha256sum, s6, runit, supervisord, ar, dpkg, pacman, skopeo and docker-registry, which it is compared with or measured by; for pacman, root. Nothing is written outside of target/bench and the folder for temporary files, but for --update.";
+Needs tar, zstd, curl, sha256sum, s6, runit, supervisord, ar, dpkg, pacman, Docker, buildah, umoci, skopeo and docker-registry, which it is compared with or measured by; for pacman and buildah, root. Nothing is written outside of target/bench and the folder for temporary files, but for --update.";
 
 /// `bench`.
 #[derive(Debug, Args)]
@@ -78,12 +79,14 @@ pub enum Name {
     Installing,
     /// The package manager's solver, with a repository of many packages.
     Resolving,
+    /// An image of packages in Docker, and docker build, buildah and umoci.
+    Imaging,
     /// An image pushed to a registry on this machine, and `skopeo copy`.
     Pushing,
 }
 
 impl Name {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Overhead,
         Self::NoOp,
         Self::Packing,
@@ -91,6 +94,7 @@ impl Name {
         Self::Supervision,
         Self::Installing,
         Self::Resolving,
+        Self::Imaging,
         Self::Pushing,
     ];
 
@@ -104,6 +108,7 @@ impl Name {
             Self::Installing => "installing",
             Self::Resolving => "resolving",
             Self::Pushing => "pushing",
+            Self::Imaging => "imaging",
         }
     }
 
@@ -117,6 +122,7 @@ impl Name {
             Self::Installing => installing::rows(context, quick),
             Self::Resolving => resolving::rows(context, quick),
             Self::Pushing => pushing::rows(context, quick),
+            Self::Imaging => imaging::rows(context, quick),
         }
     }
 }
@@ -128,6 +134,7 @@ pub fn bench(arguments: &Bench) -> Result<(), Failure> {
             Some("pack") => packing::part(rest),
             Some("fetch") => fetching::part(rest),
             Some("push") => pushing::part(rest),
+            Some("image") => imaging::part(rest),
             _ => Err(Failure::Usage("there is no such part of a benchmark".to_owned())),
         };
     }

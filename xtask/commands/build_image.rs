@@ -7,15 +7,19 @@ use std::path::PathBuf;
 
 use medic_build::store::InUse;
 use medic_build::{BuiltPackage, Settings};
-use medic_image::docker::Absent;
+use medic_image::docker::{Absent, Endpoint};
+use medic_image::plan::check_platform;
 use medic_image::{
-    AssembleSettings, Compression, Connection, Docker, Image, ImageError, PackageArchive, assemble,
+    AssembleSettings, Connection, Docker, DockerError, Image, ImageError, PackageArchive, assemble,
 };
 use medic_model::image::ImageDefinition;
+use medic_model::lock::LockChange;
 use medic_model::{Arch, ImageName};
 
 use super::context::Context;
+use super::lock;
 use crate::arguments::{BuildImage, Output};
+use crate::environment::podman;
 use crate::failure::Failure;
 use crate::git::Revision;
 use crate::progress::{ImageProgress, loaded};
@@ -39,6 +43,8 @@ pub struct BuiltImage {
     pub packages: Vec<BuiltPackage>,
     /// What kept build steps apart from the machine: each way once.
     pub isolation: BTreeSet<String>,
+    /// How its packages differ from its lock; none when it has no lock.
+    pub lock_changes: Option<Vec<LockChange>>,
     /// Nothing of the store is removed while it is being used.
     pub in_use: InUse,
 }
@@ -92,7 +98,16 @@ fn is_repaired(context: &Context, name: &ImageName, error: &ImageError) -> Resul
 fn build_once(context: &Context, name: &ImageName) -> Result<BuiltImage, Failure> {
     let in_use = context.use_store()?;
     let definition = context.image(name)?;
+    check_platform(&definition, context.arch).map_err(ImageError::from)?;
+    let locked = lock::read(context, name)?;
+    if context.locked {
+        lock::refuse_other_names(context, &definition, locked.as_ref())?;
+    }
     let packages = context.packages(&definition.packages)?;
+    let lock_changes = locked.map(|lock| lock.changes(context.arch, &lock::of(&packages)));
+    if context.locked {
+        lock::refuse(context, name, lock_changes.as_deref())?;
+    }
     let built = packages.iter().any(|package| package.fresh);
     let image = assembled(context, &definition, &packages, context.settings(), context.jobs)?;
     let archive =
@@ -100,7 +115,7 @@ fn build_once(context: &Context, name: &ImageName) -> Result<BuiltImage, Failure
     let written = image.write_archive(&archive)?;
     let fresh = built || image.fresh || !written.unchanged;
     let isolation = packages.iter().flat_map(|package| package.isolation.iter().cloned()).collect();
-    Ok(BuiltImage { image, archive, fresh, packages, isolation, in_use })
+    Ok(BuiltImage { image, archive, fresh, packages, isolation, lock_changes, in_use })
 }
 
 /// The image of these packages, made in the store of these settings.
@@ -126,7 +141,7 @@ pub fn assemble_settings(context: &Context, arch: Arch) -> AssembleSettings {
     AssembleSettings {
         store: context.environment.store.clone(),
         arch,
-        compression: Compression::Gzip,
+        compression: context.compression,
         created: revision.committed.unwrap_or(0),
         revision: revision.commit,
         source: Some(revision.source),
@@ -149,7 +164,11 @@ pub enum Loaded {
 
 /// Gives the image to Docker, unless it has it already or no daemon answers.
 pub fn load(context: &Context, built: &BuiltImage) -> Result<Loaded, Failure> {
-    match Docker::connect(context.environment.docker_host.as_deref())? {
+    load_into(context, built, &Endpoint::choose(&context.environment.docker)?)
+}
+
+fn load_into(context: &Context, built: &BuiltImage, endpoint: &Endpoint) -> Result<Loaded, Failure> {
+    match Docker::connect_to(endpoint)? {
         Connection::Absent(absent) => Ok(Loaded::Absent(absent)),
         Connection::Ready(docker) => {
             let fresh = docker.provide(&built.image, &built.archive, &ImageProgress(&*context.screen));
@@ -162,7 +181,9 @@ pub fn load(context: &Context, built: &BuiltImage) -> Result<Loaded, Failure> {
 
 /// Carries the command out.
 pub fn build_image(arguments: &BuildImage) -> Result<(), Failure> {
-    let context = Context::new(&arguments.options)?;
+    let mut context = Context::new(&arguments.options)?;
+    context.locked = arguments.locked.unwrap_or(context.locked);
+    context.compression = arguments.compression.into();
     let (built, done) = repairing(&context, &arguments.image, || {
         let built = build(&context, &arguments.image)?;
         let done = outputs(&context, &built, &arguments.outputs)?;
@@ -179,6 +200,12 @@ pub fn build_image(arguments: &BuildImage) -> Result<(), Failure> {
     for isolation in &built.isolation {
         text.push_str(&format!("  built in {isolation}\n"));
     }
+    for change in built.lock_changes.iter().flatten() {
+        text.push_str(&format!("  not as locked: {change}\n"));
+    }
+    if built.lock_changes.as_ref().is_some_and(|changes| !changes.is_empty()) {
+        text.push_str(&format!("  if that is meant: {}\n", lock::command(&context, &built.image.name)));
+    }
     for line in &done.lines {
         text.push_str(&format!("  {line}\n"));
     }
@@ -194,6 +221,7 @@ fn outputs(context: &Context, built: &BuiltImage, outputs: &[Output]) -> Result<
     for output in outputs {
         match output {
             Output::Docker => into_docker(context, built, true, &mut done)?,
+            Output::Podman => into_podman(context, built, &mut done)?,
             Output::Archive(path) => {
                 done.fresh |= !built.image.write_archive(path)?.unchanged;
                 done.lines.push(format!("archive: {}", path.display()));
@@ -202,13 +230,31 @@ fn outputs(context: &Context, built: &BuiltImage, outputs: &[Output]) -> Result<
                 done.fresh |= !built.image.write_layout(path)?.unchanged;
                 done.lines.push(format!("OCI layout: {}", path.display()));
             }
+            Output::DockerArchive(path) => {
+                done.fresh |= !built.image.write_docker_archive(path)?.unchanged;
+                done.lines.push(format!("Docker archive: {}", path.display()));
+            }
+            Output::Rootfs(path) => {
+                done.fresh |= !built.image.write_rootfs(path)?.unchanged;
+                done.lines.push(format!("root file system: {}", path.display()));
+            }
         }
     }
     Ok(done)
 }
 
 fn into_docker(context: &Context, built: &BuiltImage, wanted: bool, done: &mut Done) -> Result<(), Failure> {
-    match load(context, built)? {
+    let loaded = match load(context, built) {
+        // Where Docker was not asked for, what says where it is may be wrong, or lead where this program cannot follow.
+        Err(Failure::Docker(error @ (DockerError::Context { .. } | DockerError::Address { .. })))
+            if !wanted =>
+        {
+            done.lines.push(format!("{error}; the image is in {}", context.shown(&built.archive)));
+            return Ok(());
+        }
+        loaded => loaded?,
+    };
+    match loaded {
         Loaded::Ready { fresh, .. } => {
             let tags = built.image.tags();
             done.fresh |= fresh;
@@ -224,6 +270,17 @@ fn into_docker(context: &Context, built: &BuiltImage, wanted: bool, done: &mut D
     }
 }
 
+fn into_podman(context: &Context, built: &BuiltImage, done: &mut Done) -> Result<(), Failure> {
+    match load_into(context, built, &podman())? {
+        Loaded::Ready { fresh, .. } => {
+            done.fresh |= fresh;
+            done.lines.push(format!("Podman: {}", built.image.tags().join(", ")));
+            Ok(())
+        }
+        Loaded::Absent(absent) => Err(Failure::NoPodman(absent)),
+    }
+}
+
 fn json(context: &Context, built: &BuiltImage, done: &Done, fresh: bool) -> serde_json::Value {
     let table = built.image.table();
     let mut answer = serde_json::json!({
@@ -235,6 +292,7 @@ fn json(context: &Context, built: &BuiltImage, done: &Done, fresh: bool) -> serd
         "archive": built.archive,
         "fresh": fresh,
         "isolation": built.isolation,
+        "lock": built.lock_changes.as_ref().map(|changes| lock::in_json(context.arch, changes)),
         "compressed_size": table.compressed,
         "layers": table.rows,
     });

@@ -16,6 +16,8 @@ use medic_build::{
     Survey, Vendored, build_components, build_packages, discard_damaged, fetch_sources, open_shell, push,
     scaffold, survey, upkeep, vendor, verify_store, why_rebuild,
 };
+use medic_image::Compression;
+use medic_image::docker::Endpoint;
 use medic_model::golden::GoldenEntry;
 use medic_model::image::ImageDefinition;
 use medic_model::{Arch, ComponentName, ImageName, PackageName, Version};
@@ -38,6 +40,10 @@ pub struct Context {
     pub arch: Arch,
     /// How much may be done at once.
     pub jobs: NonZero<u32>,
+    /// Whether images must be as their locks say.
+    pub locked: bool,
+    /// How layers are compressed.
+    pub compression: Compression,
     /// Where progress is shown.
     pub screen: Box<dyn Screen>,
     settings: Settings,
@@ -65,14 +71,22 @@ impl Context {
             access: access(&environment, options.offline)?,
             revision: None,
             runner: options.runner,
-            docker_host: environment.docker_host.clone(),
+            docker_host: docker_host(&environment, options.runner)?,
             cache: cache(&environment)?,
             command_line: command_line(),
             cancel: crate::interrupt::cancel(),
             started: SystemTime::now(),
         };
         let jobs = u32::try_from(jobs).ok().and_then(NonZero::new).unwrap_or(NonZero::<u32>::MIN);
-        Ok(Self { screen: screen(environment.no_color), environment, arch, jobs, settings })
+        Ok(Self {
+            screen: screen(environment.no_color),
+            locked: environment.ci,
+            compression: Compression::Gzip,
+            environment,
+            arch,
+            jobs,
+            settings,
+        })
     }
 
     /// What builds are told.
@@ -197,6 +211,14 @@ impl Context {
     pub fn shown(&self, path: &Path) -> String {
         let here = std::env::current_dir().unwrap_or_default();
         path.strip_prefix(&here).unwrap_or(path).display().to_string()
+    }
+}
+
+/// The daemon that build steps are run by, if one is to: only then must what says where it is be sound.
+fn docker_host(environment: &Environment, runner: RunnerKind) -> Result<Option<String>, Failure> {
+    match runner {
+        RunnerKind::Docker => Ok(Some(Endpoint::choose(&environment.docker)?.host)),
+        RunnerKind::Bubblewrap => Ok(environment.docker.host.clone()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use medic_image::docker::Absent;
+use medic_image::docker::{Absent, Endpoint};
 use medic_image::run::{
     Publish, RunError, RunSettings, Stream, Volume, bubblewrap, default_ports, docker, emulation,
     forward as forwarder,
@@ -48,7 +48,8 @@ pub fn run(arguments: &Run) -> Result<(), Failure> {
 
 /// Whether it is this machine's kernel that the image will run on, as far as that can be told before anything is built.
 fn runs_here(context: &Context, arguments: &Run) -> bool {
-    let local = context.environment.docker_host.as_ref().is_none_or(|host| host.starts_with("unix:"));
+    let local =
+        Endpoint::choose(&context.environment.docker).is_ok_and(|daemon| daemon.host.starts_with("unix:"));
     cfg!(target_os = "linux") && (arguments.embedded || local)
 }
 

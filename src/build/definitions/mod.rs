@@ -2,6 +2,7 @@
 //!
 //! Only what is asked for is read, so a fault in a recipe that nothing needs stops nobody.
 
+mod images;
 mod locate;
 mod suggest;
 
@@ -9,13 +10,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use medic_model::golden::Golden;
-use medic_model::image::ImageDefinition;
 use medic_model::package::PackageDefinition;
 use medic_model::recipe::Recipe;
 use medic_model::roots::{BuildRoots, Toolchain};
 use medic_model::{ComponentName, DocumentError, ImageName, PackageName, RelPath};
 
 use crate::error::BuildError;
+pub use images::{lock_file, write_lock};
 pub(crate) use locate::locate;
 pub(crate) use suggest::nearest;
 
@@ -119,15 +120,6 @@ impl Definitions {
         let package = PackageDefinition::from_yaml(&file, &text)?;
         same_name(&file, &text, name, &package.name)?;
         Ok(package)
-    }
-
-    /// `images/<name>.yaml`
-    pub fn image(&self, name: &ImageName) -> Result<ImageDefinition, DefinitionError> {
-        let file = format!("images/{name}.yaml");
-        let text = self.read("image", name.as_str(), &file)?;
-        let image = ImageDefinition::from_yaml(&file, &text)?;
-        same_name(&file, &text, name, &image.name)?;
-        Ok(image)
     }
 
     /// `recipes/build-roots.yaml`

@@ -120,8 +120,14 @@ impl Workspace {
         }
         for name in file_names(&root.join("images")) {
             let file = format!("images/{name}");
+            if name
+                .strip_suffix(".lock")
+                .is_some_and(|stem| root.join(format!("images/{stem}.yaml")).is_file())
+            {
+                continue;
+            }
             let Some(stem) = name.strip_suffix(".yaml") else {
-                self.faults.push(stray(&file, "only <image>.yaml is looked at"));
+                self.faults.push(stray(&file, "only <image>.yaml, and <image>.lock beside it, is looked at"));
                 continue;
             };
             let Some(name) = parsed("images", stem, &mut self.faults) else { continue };

@@ -9,11 +9,23 @@ use bollard::errors::Error as Bollard;
 #[derive(Debug, thiserror::Error)]
 pub enum DockerError {
     /// An address that this program cannot talk to.
-    #[error(
-        "the Docker daemon's address '{0}' cannot be used: write unix:///PATH, or tcp://HOST:PORT without TLS (for ssh and TLS, \
-         forward the daemon's socket here with ssh -L)"
-    )]
-    Address(String),
+    #[error("the Docker daemon's address '{address}' ({said_by}) cannot be used: {why}")]
+    Address {
+        /// The address.
+        address: String,
+        /// Where it was read, in words.
+        said_by: String,
+        /// Why, and what to write in its place.
+        why: &'static str,
+    },
+    /// A file that says where the daemon is, or how it is reached, cannot be used.
+    #[error("cannot tell where the Docker daemon is: '{}': {why}", path.display())]
+    Context {
+        /// The file.
+        path: PathBuf,
+        /// Why, and what to do.
+        why: String,
+    },
     /// The daemon is too old.
     #[error(
         "the Docker daemon at {host} speaks API {found}, and 1.41 (Docker 20.10) is the oldest that will do: upgrade it"
@@ -58,8 +70,8 @@ pub enum DockerError {
         /// The daemon's words.
         message: String,
     },
-    /// The archive that was to be loaded cannot be read.
-    #[error("cannot read the image's archive '{}': {source}", path.display())]
+    /// The archive that was to be loaded cannot be read, or the one that was to be saved cannot be written.
+    #[error("cannot read or write the image's archive '{}': {source}", path.display())]
     Archive {
         /// The archive.
         path: PathBuf,

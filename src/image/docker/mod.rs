@@ -2,8 +2,10 @@
 //!
 //! Everything asynchronous stays in here: a small runtime of one thread belongs to each [`Docker`].
 
+pub mod endpoint;
 mod error;
 mod load;
+mod save;
 
 use std::fmt;
 use std::path::Path;
@@ -17,10 +19,9 @@ use tokio::runtime::{Builder, Runtime};
 use crate::assemble::Image;
 use crate::progress::Reporter;
 
+pub use endpoint::{Endpoint, Surroundings};
 pub use error::DockerError;
 
-/// Where a daemon listens unless told otherwise.
-const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
 /// The oldest API that is spoken: that of Docker 20.10.
 const OLDEST: ClientVersion = ClientVersion { major_version: 1, minor_version: 41 };
 /// The API of Docker 23, the first that reads layers compressed with zstd.
@@ -68,21 +69,30 @@ impl fmt::Display for Absent {
 }
 
 impl Docker {
-    /// Looks for the daemon at `host` (`unix:///PATH` or `tcp://HOST:PORT`; the value of `DOCKER_HOST` if it is set, which is the
-    /// caller's to read), else at its usual socket.
+    /// Looks for the daemon at `host` (`unix:///PATH` or `tcp://HOST:PORT`), else at its usual socket.
     ///
     /// # Errors
-    /// [`DockerError::Address`], [`DockerError::TooOld`], [`DockerError::Runtime`]. That no daemon answers is not an error.
+    /// As [`Self::connect_to`].
     pub fn connect(host: Option<&str>) -> Result<Connection, DockerError> {
-        let host = host.unwrap_or(DEFAULT_HOST).to_owned();
+        Self::connect_to(&Endpoint::at(host.unwrap_or(endpoint::DEFAULT_HOST), "as given"))
+    }
+
+    /// Looks for the daemon.
+    ///
+    /// # Errors
+    /// [`DockerError::Address`], [`DockerError::Context`], [`DockerError::TooOld`], [`DockerError::Runtime`]. That no daemon answers
+    /// is not an error.
+    pub fn connect_to(endpoint: &Endpoint) -> Result<Connection, DockerError> {
+        let host = endpoint.host.clone();
         let absent = |why: String| Ok(Connection::Absent(Absent { host: host.clone(), why }));
+        endpoint.check()?;
         if let Some(why) = socket_fault(&host) {
             return absent(why);
         }
-        let client = match client(&host) {
+        let client = match client(endpoint) {
             Ok(client) => client.with_timeout(CONNECT_TIMEOUT),
             Err(Bollard::SocketNotFoundError(_)) => return absent("there is no such socket".to_owned()),
-            Err(_) => return Err(DockerError::Address(host)),
+            Err(error) => return absent(error::chain(&error)),
         };
         let runtime = Builder::new_current_thread().enable_all().build().map_err(DockerError::Runtime)?;
         let client = match runtime.block_on(client.negotiate_version()) {
@@ -129,7 +139,8 @@ impl Docker {
         if !missing {
             return Ok(false);
         }
-        if image.compression == Compression::Zstd && self.client.client_version() < ZSTD {
+        if image.compression == Compression::Zstd && self.client.client_version() < ZSTD && !self.is_podman()
+        {
             return Err(DockerError::Zstd { host: self.host.clone() });
         }
         self.load(archive, &tags, reporter)?;
@@ -137,6 +148,13 @@ impl Docker {
             true => Ok(true),
             false => Err(DockerError::NotLoaded { host: self.host.clone(), tag: tags[0].clone() }),
         }
+    }
+
+    /// Whether it is Podman, which says that it is a Docker older than it can do. One that does not say what it is is none.
+    fn is_podman(&self) -> bool {
+        let version = self.runtime.block_on(self.client.version());
+        let components = version.ok().and_then(|version| version.components).unwrap_or_default();
+        components.iter().any(|component| component.name.starts_with("Podman"))
     }
 
     pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> T {
@@ -165,14 +183,21 @@ fn is_of(id: &str, image: &Image) -> bool {
     id == image.config.digest.oci() || id == image.manifest.digest.oci()
 }
 
-fn client(host: &str) -> Result<bollard::Docker, Bollard> {
-    let seconds = CONNECT_TIMEOUT.as_secs();
+fn client(endpoint: &Endpoint) -> Result<bollard::Docker, Bollard> {
+    let (host, seconds) = (&endpoint.host, CONNECT_TIMEOUT.as_secs());
     if host.starts_with("unix://") {
-        bollard::Docker::connect_with_unix(host, seconds, API_DEFAULT_VERSION)
-    } else if host.starts_with("tcp://") || host.starts_with("http://") {
-        bollard::Docker::connect_with_http(host, seconds, API_DEFAULT_VERSION)
-    } else {
-        Err(Bollard::UnsupportedURISchemeError { uri: host.to_owned() })
+        return bollard::Docker::connect_with_unix(host, seconds, API_DEFAULT_VERSION);
+    }
+    match &endpoint.tls {
+        None => bollard::Docker::connect_with_http(host, seconds, API_DEFAULT_VERSION),
+        Some(folder) => bollard::Docker::connect_with_ssl(
+            host,
+            &folder.join(endpoint::KEY),
+            &folder.join(endpoint::CERTIFICATE),
+            &folder.join(endpoint::AUTHORITY),
+            seconds,
+            API_DEFAULT_VERSION,
+        ),
     }
 }
 

@@ -2,44 +2,27 @@
 //! layouts (all before Docker 25) load the very same file; both describe the same blobs.
 
 use std::collections::BTreeMap;
-use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 
-use medic_archive::digest::{DigestReader, of_bytes};
+use medic_archive::digest::DigestReader;
 use medic_archive::writer::{TarError, TarWriter};
 use medic_model::{RelPath, Sha256};
-use serde::{Deserialize, Serialize};
-use std::fs;
+use serde::Serialize;
 
 use super::{OCI_LAYOUT, descriptor, index};
 use crate::assemble::{Image, Written};
 use crate::error::ImageError;
 use crate::layers::use_layer;
 use crate::report::Layer;
-use crate::store::{Scratch, Stamp, Store, put, touch};
 
 /// A member of Docker's `manifest.json` (moby, `image/spec/v1.2.md`).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct DockerManifest {
-    config: String,
-    repo_tags: Vec<String>,
-    layers: Vec<String>,
-}
-
-/// What is known of an archive that was written.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Record {
-    path: PathBuf,
-    manifest: Sha256,
-    stamp: Stamp,
-}
-
-/// Whether this record is of an archive that is there as it was written.
-pub(crate) fn is_of_an_archive(store: &Store, record: &Path) -> bool {
-    let record: Option<Record> = store.read_json(record);
-    record.is_some_and(|record| Stamp::of(&record.path).is_ok_and(|stamp| stamp == record.stamp))
+pub(super) struct DockerManifest {
+    pub config: String,
+    pub repo_tags: Vec<String>,
+    pub layers: Vec<String>,
 }
 
 /// A member of the archive.
@@ -56,35 +39,11 @@ impl Image {
     /// # Errors
     /// [`ImageError`]: the file cannot be written, a layer in the store is damaged. What was at `path` is then still there.
     pub fn write_archive(&self, path: &Path) -> Result<Written, ImageError> {
-        let path = std::path::absolute(path).map_err(ImageError::on("find", path))?;
-        let record = self.store.written(of_bytes(path.as_os_str().as_encoded_bytes()).sha256);
-        let now = |stamp| Record { path: path.clone(), manifest: self.manifest.digest, stamp };
-        let stamp = Stamp::of(&path).ok();
-        if stamp.is_some() && self.store.read_json(&record) == stamp.map(now) {
-            touch(&record);
-            return Ok(Written { path, unchanged: true });
-        }
-        self.write_new_archive(&path)?;
-        let stamp = Stamp::of(&path).map_err(ImageError::on("read", &path))?;
-        self.store.write_json(&record, &now(stamp))?;
-        Ok(Written { path, unchanged: false })
+        self.write_file(path, self.manifest.digest, |file, path| self.write_members(file, path))
     }
 
-    fn write_new_archive(&self, path: &Path) -> Result<(), ImageError> {
-        // Beside the destination, so that renaming is enough; hidden, since it is not finished.
-        let folder = path.parent().unwrap_or(Path::new("/"));
-        let scratch = Scratch::in_folder(folder)?;
-        let new = scratch.path().join("archive.tar");
-        let file = fs::File::create_new(&new).map_err(ImageError::on("write", path))?;
-        self.write_members(BufWriter::with_capacity(128 << 10, file), path)?;
-        put(&new, path)
-    }
-
-    fn write_members(&self, to: BufWriter<fs::File>, path: &Path) -> Result<(), ImageError> {
-        let failed = |error: TarError| match error {
-            TarError::Write { source, .. } => ImageError::file("write", path, source),
-            other => ImageError::file("write", path, std::io::Error::other(other)),
-        };
+    fn write_members(&self, to: &mut dyn Write, path: &Path) -> Result<(), ImageError> {
+        let failed = |error: TarError| ImageError::tar(error, path);
         let documents = [
             ("index.json", index(vec![descriptor(self)])?),
             ("manifest.json", self.docker_manifest()?),
@@ -110,9 +69,7 @@ impl Image {
                 })?,
             }
         }
-        let buffered = tar.finish().map_err(failed)?;
-        buffered.into_inner().map_err(|error| ImageError::file("write", path, error.into_error()))?;
-        Ok(())
+        tar.finish().map(drop).map_err(failed)
     }
 
     fn blobs(&self) -> BTreeMap<String, Member<'_>> {

@@ -1,12 +1,11 @@
 //! The OCI image layout: as a folder, and as one archive that Docker's `load` takes as well.
 
 mod archive;
+mod docker_archive;
 pub mod documents;
 mod layout;
 
 use std::collections::BTreeMap;
-
-pub(crate) use archive::is_of_an_archive;
 
 use crate::assemble::Image;
 use crate::error::ImageError;

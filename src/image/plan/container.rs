@@ -9,6 +9,9 @@ use super::{Facts, PlanError};
 use crate::oci::documents::{ContainerConfig, Empty, HealthConfig};
 use crate::time::rfc3339;
 
+/// The label with the seconds that a container may take to end. No field of an image's configuration says it.
+pub(crate) const STOP_GRACE: &str = "org.medic-os.stop-grace";
+
 /// The container's configuration.
 pub(super) fn config(
     definition: &ImageDefinition,
@@ -62,9 +65,10 @@ fn labels(
         ("source", facts.source.clone()),
         ("licenses", Some(licences(chosen))),
     ];
+    let grace = definition.stop_grace.map(|grace| grace.as_millis().div_ceil(1000).to_string());
+    let own = values.map(|(key, value)| (format!("org.opencontainers.image.{key}"), value));
     let mut labels = definition.labels.clone();
-    for (key, value) in values {
-        let key = format!("org.opencontainers.image.{key}");
+    for (key, value) in own.into_iter().chain([(STOP_GRACE.to_owned(), grace)]) {
         if labels.contains_key(&key) {
             return Err(PlanError::Label(key));
         }

@@ -1,6 +1,6 @@
 //! What keeps an image from being planned.
 
-use medic_model::{Arch, Dependency, ImageName, PackageName, RelPath, Version};
+use medic_model::{Arch, Dependency, ImageName, PackageName, RelPath, Version, VersionReq};
 
 /// What keeps an image from being planned. Each names both sides of what collides and says what to change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +49,32 @@ pub enum PlanError {
         /// What the image is for.
         wanted: Arch,
     },
+    /// The image is for other processors only.
+    #[error(
+        "the image '{image}' is not for {arch}: 'platforms' names {platforms}; add {arch} there, or build for another with --arch"
+    )]
+    Platform {
+        /// The image.
+        image: ImageName,
+        /// What it was to be for.
+        arch: Arch,
+        /// What it is for, in words.
+        platforms: String,
+    },
+    /// A package has a version that the image does not want.
+    #[error(
+        "the image '{image}' wants '{package}' in a version {wanted}, and the package is {found}: change 'packages' of the image, or the package"
+    )]
+    Version {
+        /// The image.
+        image: ImageName,
+        /// The package.
+        package: PackageName,
+        /// Its version.
+        found: Version,
+        /// Those that will do.
+        wanted: VersionReq,
+    },
     /// A package needs another, or another version.
     #[error(
         "the package '{package}' depends on '{dependency}', and the image has {found}: change 'packages' of the image, or the package"
@@ -89,6 +115,16 @@ pub enum PlanError {
     #[error("{user} is out of range: numbers are from 1 to 65533")]
     UserId {
         /// The user and who declares it, in words.
+        user: String,
+    },
+    /// A group is to have a member who does not exist.
+    #[error(
+        "the group '{group}' is to have the member '{user}', and neither a package nor the image declares that user: add it to 'users', or take it out"
+    )]
+    UnknownMember {
+        /// The group.
+        group: String,
+        /// The user.
         user: String,
     },
     /// A service is to run as somebody who does not exist.

@@ -20,6 +20,7 @@ use crate::oci::documents::ContainerConfig;
 
 pub(crate) use base::MTIME as BASE_MTIME;
 pub use bundle::package_tree;
+pub(crate) use container::STOP_GRACE;
 pub use error::PlanError;
 
 /// What an image will be: the trees of its layers and the container's configuration.
@@ -35,6 +36,8 @@ pub struct Plan {
     pub base: Tree,
     /// The packages, in the order of their layers.
     pub packages: Vec<PlannedPackage>,
+    /// The layers of packages, in order: which of `packages` stand in each. Most hold one.
+    pub layers: Vec<Vec<usize>>,
     /// The last layer: accounts, links, folders, the system's name. Last, so that it can change while daemons keep the others.
     pub configuration: Tree,
     /// Environment, entrypoint, ports, labels and so on.
@@ -77,18 +80,33 @@ impl Plan {
     ) -> Result<Self, PlanError> {
         let name = definition.name.clone();
         container::check_repository_name(&name)?;
+        check_platform(definition, arch)?;
         let packages = packages::select(definition, manifests, arch)?;
         let chosen: Vec<&Manifest> = packages.iter().map(|package| &manifests[package.index]).collect();
         packages::check_relations(&chosen)?;
         for manifest in &chosen {
             bundle::check(manifest)?;
         }
+        packages::check_versions(definition, &chosen)?;
         let version = packages::version(definition, &chosen)?;
         let accounts = accounts::Accounts::new(definition, &chosen)?;
         let base = base::tree();
         let configuration = configuration::tree(definition, &chosen, &version, &accounts, &base)?;
         programs::check(definition, &chosen)?;
         let container = container::config(definition, &chosen, &version, facts)?;
-        Ok(Self { name, version, arch, base, packages, configuration, container })
+        let layers = packages::layers(definition, &packages);
+        Ok(Self { name, version, arch, base, packages, layers, configuration, container })
     }
+}
+
+/// Whether an image may be built for an architecture; can be asked before anything is built.
+///
+/// # Errors
+/// [`PlanError::Platform`].
+pub fn check_platform(definition: &ImageDefinition, arch: Arch) -> Result<(), PlanError> {
+    if definition.platforms.contains(&arch) {
+        return Ok(());
+    }
+    let platforms = definition.platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    Err(PlanError::Platform { image: definition.name.clone(), arch, platforms })
 }

@@ -80,3 +80,37 @@ pub(super) fn version(definition: &ImageDefinition, chosen: &[&Manifest]) -> Res
     let missing = || PlanError::Missing { image: definition.name.clone(), package: package.clone() };
     found.map(|manifest| manifest.version.clone()).ok_or_else(missing)
 }
+
+/// Whether every package has a version that the image wants.
+pub(super) fn check_versions(definition: &ImageDefinition, chosen: &[&Manifest]) -> Result<(), PlanError> {
+    for manifest in chosen {
+        let wanted = definition.versions.get(&manifest.name);
+        if let Some(wanted) = wanted.filter(|wanted| !wanted.matches(&manifest.version)) {
+            return Err(PlanError::Version {
+                image: definition.name.clone(),
+                package: manifest.name.clone(),
+                found: manifest.version.clone(),
+                wanted: wanted.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Which packages share a layer, by their places in `packages`. A layer stands where the first of its packages does.
+pub(super) fn layers(definition: &ImageDefinition, packages: &[PlannedPackage]) -> Vec<Vec<usize>> {
+    let mates = |name: &PackageName| definition.layers.iter().find(|layer| layer.contains(name));
+    let mut layers: Vec<Vec<usize>> = Vec::new();
+    for (index, package) in packages.iter().enumerate() {
+        let shared = mates(&package.name).and_then(|mates| {
+            layers
+                .iter_mut()
+                .find(|layer| layer.first().is_some_and(|first| mates.contains(&packages[*first].name)))
+        });
+        match shared {
+            Some(layer) => layer.push(index),
+            None => layers.push(vec![index]),
+        }
+    }
+    layers
+}

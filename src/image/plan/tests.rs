@@ -312,3 +312,61 @@ fn names_that_no_registry_takes_are_refused() {
     }
     assert!(plan_of(&GOOD.replace("name: web", "name: medic-core.2"), &packages()).is_ok());
 }
+
+#[test]
+fn a_package_of_a_version_that_is_not_wanted_is_refused() {
+    let with = |req: &str| GOOD.replace("nginx]", &format!("'nginx {req}']"));
+    plan_of(&with(">=1.28, <2"), &packages()).expect("planned");
+    let error = refused(&with("<1.30"), &packages());
+    assert_eq!(
+        error,
+        "the image 'web' wants 'nginx' in a version <1.30, and the package is 1.30.6: change 'packages' of the image, or the package"
+    );
+    let error = refused(&format!("{GOOD}platforms: [arm64]\n"), &packages());
+    assert!(error.starts_with("the image 'web' is not for x64: 'platforms' names arm64"), "{error}");
+}
+
+#[test]
+fn packages_may_share_a_layer_which_stands_where_its_first_one_does() {
+    let many = vec![
+        package("a", "1", &["x"]),
+        package("b", "1", &["x"]),
+        package("c", "1", &["x"]),
+        package("d", "1", &["boot/init"]),
+    ];
+    let text = "name: web\ntitle: Web\nversion_of: a\npackages: [a, b, c, d]\nlayers: [[d, b]]\nlinks:\n  /boot: {package: d, path: boot}\nentrypoint: [/boot/init]\n";
+    let plan = plan_of(text, &many).expect("planned");
+    assert_eq!(plan.layers, [vec![0], vec![1, 3], vec![2]]);
+    let plan = plan_of(&text.replace("layers: [[d, b]]\n", ""), &many).expect("planned");
+    assert_eq!(plan.layers, [[0], [1], [2], [3]]);
+}
+
+#[test]
+fn groups_stand_beside_those_of_users() {
+    let text_of_image = format!(
+        "{GOOD}users: [{{name: www, id: 101}}]\ngroups: [{{name: certs, id: 90, members: [www, nobody]}}]\n"
+    );
+    let plan = plan_of(&text_of_image, &packages()).expect("planned");
+    assert_eq!(text(&plan, "etc/group"), "root:x:0:\ncerts:x:90:www,nobody\nwww:x:101:\nnobody:x:65534:\n");
+    assert!(!text(&plan, "etc/passwd").contains("certs"));
+    let cases = [
+        ("id: 90", "id: 101", "collide"),
+        ("name: certs", "name: www", "collide"),
+        ("id: 90", "id: 0", "out of range"),
+        ("[www, nobody]", "[absent]", "the member 'absent'"),
+    ];
+    for (from, to, said) in cases {
+        let error = refused(&text_of_image.replace(from, to), &packages());
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn the_time_to_end_is_a_label() {
+    let plan = plan_of(&format!("{GOOD}stop_grace: 30s\n"), &packages()).expect("planned");
+    assert_eq!(plan.container.labels["org.medic-os.stop-grace"], "30");
+    let plan = plan_of(GOOD, &packages()).expect("planned");
+    assert!(!plan.container.labels.contains_key("org.medic-os.stop-grace"));
+    let error = refused(&format!("{GOOD}labels: {{org.medic-os.stop-grace: '5'}}\n"), &packages());
+    assert!(error.contains("set by the builder"), "{error}");
+}

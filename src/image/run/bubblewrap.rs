@@ -76,7 +76,8 @@ pub fn run(
         config.stop_signal.parse::<medic_model::service::Signal>().map_or(15, |signal| signal.number());
     // Signals that a definition may name are below 64.
     let signal = u8::try_from(signal).unwrap_or(15);
-    let handover = Handover { signal, grace_seconds: GRACE_SECONDS, ports };
+    let grace_seconds = u8::try_from(image.stop_seconds(GRACE_SECONDS)).unwrap_or(u8::MAX);
+    let handover = Handover { signal, grace_seconds, ports };
     let running = Running::start(&sandbox.command(config), handover)?;
     running.follow(stop, reporter, log)
 }

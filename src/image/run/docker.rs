@@ -90,6 +90,7 @@ fn body(image: &Image, settings: &RunSettings) -> Result<ContainerCreateBody, Ru
         env: Some(environment.collect()),
         labels: Some([(LABEL.to_owned(), image.name.to_string())].into()),
         exposed_ports: Some(ports.keys().cloned().collect()),
+        stop_timeout: Some(image.stop_seconds(GRACE_SECONDS)),
         host_config: Some(HostConfig {
             port_bindings: Some(ports),
             mounts: mount(&settings.volume)?.map(|mount| vec![mount]),
@@ -166,7 +167,8 @@ impl Container<'_> {
         output: &mut (impl futures_util::Stream<Item = Result<LogOutput, bollard::errors::Error>> + Unpin),
         log: &mut Log<'_>,
     ) -> Result<(), DockerError> {
-        let options = StopContainerOptions { t: Some(GRACE_SECONDS.into()), ..Default::default() };
+        // How long it may take was said when the container was made.
+        let options = StopContainerOptions::default();
         let stopped = self.docker.client().stop_container(&self.id, Some(options));
         let drained = async {
             while let Some(Ok(words)) = output.next().await {

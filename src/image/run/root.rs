@@ -3,16 +3,13 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use medic_archive::Compression;
-use medic_archive::digest::DigestReader;
 use rustix::fs::{FlockOperation, flock};
 use std::fs;
 
 use crate::assemble::Image;
 use crate::error::ImageError;
-use crate::layers::use_layer;
+use crate::layers::use_plain_layer;
 use crate::progress::{Event, Reporter};
-use crate::report::Layer;
 use crate::store::{put, touch};
 
 /// An unpacked image. While this value lives, nobody removes the folder.
@@ -69,7 +66,9 @@ fn unpack(image: &Image, to: &Path, reporter: &dyn Reporter) -> Result<(), Image
     let total = image.layers.len();
     for (done, layer) in image.layers.iter().enumerate() {
         reporter.event(Event::Unpacking { done, total });
-        use_layer(&image.store, layer, |file| unpack_layer(image, layer, file, &root))?;
+        use_plain_layer(&image.store, layer, image.compression, |tar| {
+            unpack_tar(tar, &root).map_err(ImageError::on("unpack the image in", &root))
+        })?;
     }
     reporter.event(Event::Unpacking { done: total, total });
     // What Docker makes when a container starts.
@@ -83,29 +82,6 @@ fn unpack(image: &Image, to: &Path, reporter: &dyn Reporter) -> Result<(), Image
         // Another program was faster.
         Err(_) if to.is_dir() => Ok(()),
         result => result,
-    }
-}
-
-/// Unpacks a layer below `root`; gives the digest of all of its bytes. Nothing of `root` is used before the digest is known
-/// to be right.
-fn unpack_layer(
-    image: &Image,
-    layer: &Layer,
-    file: fs::File,
-    root: &Path,
-) -> Result<((), medic_model::Sha256), ImageError> {
-    let path = image.store.layer(layer.digest);
-    let mut reader = DigestReader::new(io::BufReader::with_capacity(128 << 10, file));
-    let unpacked = match image.compression {
-        Compression::Gzip => unpack_tar(flate2::read::MultiGzDecoder::new(&mut reader), root),
-        Compression::Zstd => zstd::Decoder::new(&mut reader).and_then(|decoder| unpack_tar(decoder, root)),
-    };
-    // The end too, whatever came of the rest: a damaged layer is told by its digest.
-    io::copy(&mut reader, &mut io::sink()).map_err(ImageError::on("read the layer", &path))?;
-    let digest = reader.finish().sha256;
-    match unpacked {
-        Err(error) if digest == layer.digest => Err(ImageError::file("unpack the image in", root, error)),
-        _ => Ok(((), digest)),
     }
 }
 

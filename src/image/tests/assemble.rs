@@ -301,6 +301,11 @@ fn a_full_disk_is_said_and_leaves_nothing_half_done() {
     let error = image.write_archive(&path).expect_err("full");
     assert!(matches!(error, ImageError::Full { .. }), "{error}");
     assert_eq!(std::fs::read_to_string(&path).expect("still there"), "an older image");
+    for write in [medic_image::Image::write_docker_archive, medic_image::Image::write_rootfs] {
+        let error = write(&image, &path).expect_err("full");
+        assert!(matches!(error, ImageError::Full { .. }), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).expect("still there"), "an older image");
+    }
     let error = image.write_layout(&disk.0.path().join("layout")).expect_err("full");
     assert!(matches!(error, ImageError::Full { .. }), "{error}");
     assert!(!disk.0.path().join("layout/index.json").exists());
@@ -328,6 +333,62 @@ fn a_disk_that_fills_while_a_layer_is_written_is_said() {
     let error = assemble(&definition(text), &[package], &settings(disk.0.path()), &()).expect_err("full");
     assert!(matches!(error, ImageError::Full { .. }), "{error}");
     assert_eq!(left_over(disk.0.path()), "");
+}
+
+#[test]
+fn every_output_is_the_same_bytes_however_layers_are_compressed() {
+    let tiny = Tiny::new();
+    let digest = |path: &Path| medic_archive::digest::of_file(path).expect("read").sha256;
+    let written = |compression| {
+        let mut settings = settings(&tiny.store());
+        settings.compression = compression;
+        let image = assemble(&definition(IMAGE), &tiny.packages, &settings, &()).expect("assembled");
+        let (saved, flat) = (tiny.folder.path().join("saved.tar"), tiny.folder.path().join("root.tar"));
+        assert!(!image.write_docker_archive(&saved).expect("written").unchanged);
+        assert!(!image.write_rootfs(&flat).expect("written").unchanged);
+        assert!(image.write_rootfs(&flat).expect("written").unchanged);
+        (digest(&saved), digest(&flat))
+    };
+    assert_eq!(written(Compression::Gzip), written(Compression::Zstd));
+    let flat = tiny.folder.path().join("root.tar").to_string_lossy().into_owned();
+    let unpacked = tiny.folder.path().join("flat");
+    std::fs::create_dir(&unpacked).expect("made");
+    done("tar", &["-C", &unpacked.to_string_lossy(), "-xpf", &flat]);
+    check_root(&unpacked);
+    // A folder comes before what is in it, and nothing stands twice.
+    let list = done("tar", &["-tf", &flat]);
+    let mut seen = std::collections::BTreeSet::new();
+    for line in list.lines() {
+        let folder = line
+            .trim_end_matches('/')
+            .rsplit_once('/')
+            .map_or(String::new(), |(folder, _)| format!("{folder}/"));
+        assert!(folder.is_empty() || seen.contains(&folder), "{line} comes before its folder");
+        assert!(seen.insert(line.to_owned()), "{line} stands twice");
+    }
+}
+
+#[test]
+fn packages_that_share_a_layer_give_the_same_files() {
+    let tiny = Tiny::new();
+    let shared = format!("{IMAGE}layers: [[busybox, medic-os]]\n");
+    let image =
+        assemble(&definition(&shared), &tiny.packages, &settings(&tiny.store()), &()).expect("assembled");
+    let apart = tiny.image();
+    assert_eq!((image.layers.len(), apart.layers.len()), (3, 4));
+    let files = |image: &medic_image::Image| {
+        let view = medic_image::look::assembled(image).expect("looked at");
+        view.files().into_iter().map(|(path, entry)| (path, entry.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(files(&image), files(&apart));
+    assert!(image.table().rows[1].name.contains("busybox"), "{:?}", image.table());
+    // Found again by its digest, and with nothing changed.
+    let again =
+        assemble(&definition(&shared), &tiny.packages, &settings(&tiny.store()), &()).expect("assembled");
+    assert!(!again.fresh);
+    let found = medic_image::look::in_store(&tiny.store(), &image.manifest.digest.to_string()[..12])
+        .expect("looked at");
+    assert_eq!(found.len(), 1);
 }
 
 #[test]

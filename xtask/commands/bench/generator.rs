@@ -101,7 +101,12 @@ impl Material {
 
 /// Writes so many files of so many bytes together into a folder.
 pub fn tree(folder: &Path, files: u64, bytes: u64) -> Result<(), BenchError> {
-    let mut random = Random::new(0x6d65_6469_636f_7321);
+    tree_of(0x6d65_6469_636f_7321, folder, files, bytes)
+}
+
+/// The same with a seed of one's own.
+pub fn tree_of(seed: u64, folder: &Path, files: u64, bytes: u64) -> Result<(), BenchError> {
+    let mut random = Random::new(seed);
     let material = Material::new(&mut random);
     let mean = (bytes / files.max(1)).max(16);
     let mut left = bytes;

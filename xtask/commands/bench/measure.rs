@@ -148,6 +148,9 @@ fn spawn(command: &mut Command) -> Result<Child, BenchError> {
             "ar" => "binutils",
             "dpkg" => "dpkg",
             "pacman" => "pacman-package-manager",
+            "docker" => "docker.io",
+            "buildah" => "buildah",
+            "umoci" => "umoci",
             "skopeo" => "skopeo",
             _ => "coreutils",
         };

@@ -100,16 +100,19 @@ pub fn packed(packages: &Path) -> Result<PathBuf, BenchError> {
     Err(BenchError::Failed { what: "packing".to_owned(), message: "there is no archive".to_owned() })
 }
 
-/// `--part pack TREE STORE JOBS`: packs a tree as the builder packs a component's.
+/// `--part pack TREE STORE JOBS [NAME]`: packs a tree as the builder packs a component's.
 pub fn part(arguments: &[OsString]) -> Result<(), Failure> {
-    let [tree, store, jobs] = arguments else {
-        return Err(Failure::Usage("pack TREE STORE JOBS".to_owned()));
+    let (tree, store, jobs, name) = match arguments {
+        [tree, store, jobs] => (tree, store, jobs, "many".into()),
+        [tree, store, jobs, name] => (tree, store, jobs, name.to_string_lossy()),
+        _ => return Err(Failure::Usage("pack TREE STORE JOBS [NAME]".to_owned())),
     };
     let jobs = jobs.to_string_lossy().parse().map_err(|error| Failure::Usage(format!("JOBS: {error}")))?;
     let definition =
         |error: DocumentError| BenchError::Failed { what: "reading".to_owned(), message: error.to_string() };
-    let recipe = Recipe::from_yaml("recipe.yaml", RECIPE).map_err(definition)?;
-    let package = PackageDefinition::from_yaml("package.yaml", PACKAGE).map_err(definition)?;
+    let recipe = Recipe::from_yaml("recipe.yaml", &RECIPE.replace("many", &name)).map_err(definition)?;
+    let package =
+        PackageDefinition::from_yaml("package.yaml", &PACKAGE.replace("many", &name)).map_err(definition)?;
     let store =
         Store::open(Path::new(store), "cargo xtask bench", &Silent).map_err(medic_build::BuildError::from)?;
     let definitions = Definitions::new(&Environment::read()?.workspace);
