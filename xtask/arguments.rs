@@ -176,7 +176,7 @@ pub struct BuildImage {
     /// How layers are compressed: gzip, which everything reads, or zstd, which is smaller (Docker 23 and newer)
     #[arg(long, value_enum, default_value_t = Compression::Gzip)]
     pub compression: Compression,
-    /// Refuse an image that is not as images/<IMAGE>.lock says, and end with 14 [default: when CI is set]
+    /// Refuse an image that is not as images/<IMAGE>.lock says, and end with 15 [default: when CI is set]
     #[arg(long, value_name = "true|false", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub locked: Option<bool>,
     /// Write one JSON document to standard output when done

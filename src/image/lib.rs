@@ -8,6 +8,9 @@
 //! | [`look`] | what is in an image: of the store, of an archive or layout, of a daemon; what differs between two |
 //! | [`docker`] | the Docker API: load, ask, run |
 //! | [`push`] | an image, or one for several architectures, into a repository of a registry |
+//! | [`sign`] | keys that sign images, in cosign's files and in plain PKCS#8, and what they sign |
+//! | [`attach`] | what stands beside an image in a registry: signatures, SBOM, provenance |
+//! | [`verify`] | an image of a registry, and what stands beside it, checked by a key |
 //! | [`run`] | starting an image: in Docker, or with bubblewrap where there is no daemon |
 //! | [`credentials`] | who logs in to a registry: Docker's configuration and helpers, AWS |
 //! | [`garbage`] | what of all this is in the store, what names it, what is damaged |

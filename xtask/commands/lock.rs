@@ -24,7 +24,7 @@ const FORMAT: u32 = 1;
 pub const EXAMPLES: &str = "Examples:
   cargo xtask lock                                    every image, for every platform that it is for
   cargo xtask lock nginx --arch x64                   one image; what is locked for arm64 stays
-  cargo xtask lock --check                            write nothing; end with 14 when a lock is not true
+  cargo xtask lock --check                            write nothing; end with 15 when a lock is not true
 
 Packages are built, or found in the store: a lock says what is. docs/images.md says how it differs from golden digests.";
 

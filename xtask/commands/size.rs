@@ -86,7 +86,7 @@ fn files(view: &ImageView) -> Vec<File> {
         }
         _ => File { owner: OF_NONE.to_owned(), path: entry.path.clone(), size: entry.size },
     };
-    regular.map(|entry| file(entry)).collect()
+    regular.map(file).collect()
 }
 
 fn by_owner(files: &[File]) -> Vec<(&str, usize, u64)> {
