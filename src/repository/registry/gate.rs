@@ -63,8 +63,8 @@ impl Gate {
             return Ok(());
         }
         if state.login.is_none() {
+            // Not yet the new one of this request: before it is used, another thread may find that it is over.
             state.login = Some(self.ask()?);
-            tried.has_new_login = true;
         } else if said > 0 && (!wants_token(refusal) || tried.times > TOKENS) {
             // The same again would be refused again.
             self.renew_login(&mut state, tried)?;

@@ -23,8 +23,8 @@ pub struct Package {
     pub version: Version,
     /// Its services.
     pub services: BTreeMap<ServiceName, Service>,
-    depends: Vec<PackageName>,
-    provides: Vec<PackageName>,
+    depends: Vec<Dependency>,
+    provides: Vec<Dependency>,
 }
 
 /// A receipt ([`medic_model::Receipt`]), as far as it is needed here: the list of files, which is nearly all of it, is
@@ -104,8 +104,9 @@ pub fn installed(place: &Place) -> Result<Vec<Package>, PackagesError> {
         }
     }
     let needs = |package: &Package, other: &Package| {
-        let meets = |need: &PackageName| *need == other.name || other.provides.contains(need);
-        package.name != other.name && package.depends.iter().any(meets)
+        let is_called =
+            |name: &PackageName| *name == other.name || other.provides.iter().any(|it| it.name == *name);
+        package.name != other.name && package.depends.iter().any(|need| is_called(&need.name))
     };
     let needed = |package| (0..packages.len()).filter(|at| needs(package, &packages[*at])).collect();
     let after: Vec<Vec<usize>> = packages.iter().map(needed).collect();
@@ -132,9 +133,7 @@ fn read(path: &Path, name: &PackageName) -> Result<Option<Package>, PackagesErro
     if manifest.name != *name {
         return Err(PackagesError::Name { path: path.to_owned(), name: manifest.name });
     }
-    let names = |list: Vec<Dependency>| list.into_iter().map(|each| each.name).collect();
-    let (depends, provides) = (names(manifest.depends), names(manifest.provides));
-    let (name, version, services) = (manifest.name, manifest.version, manifest.services);
+    let ManifestExcerpt { name, version, depends, provides, services } = manifest;
     Ok(Some(Package { name, version, services, depends, provides }))
 }
 
@@ -193,7 +192,7 @@ mod tests {
             (package.name, package.version, package.services),
             (whole.name, whole.version, whole.services)
         );
-        assert_eq!(package.depends, [whole.depends[0].name.clone()]);
+        assert_eq!(package.depends, whole.depends);
     }
 
     #[test]
