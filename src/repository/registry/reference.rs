@@ -191,7 +191,9 @@ impl FromStr for Reference {
 }
 
 fn read_digest(text: &str, digest: &str) -> Result<Sha256, ReferenceError> {
-    let read = digest.strip_prefix("sha256:").and_then(|digits| digits.parse().ok());
+    // The digest's own reading takes the prefix as well: it must not stand there twice.
+    let digits = digest.strip_prefix("sha256:").filter(|digits| !digits.starts_with("sha256:"));
+    let read = digits.and_then(|digits| digits.parse().ok());
     read.ok_or_else(|| ReferenceError::Digest { text: text.to_owned(), digest: digest.to_owned() })
 }
 

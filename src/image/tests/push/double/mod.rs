@@ -155,6 +155,10 @@ impl Double {
         *count += 1;
         let planned = state.planned.filter(|(of, at, _)| kind.starts_with(of) && *at == nth);
         let fault = planned.map(|(_, _, fault)| fault);
+        if fault == Some(Fault::Expire) {
+            // Once, and not for the first upload of each blob: these are made side by side.
+            state.planned = None;
+        }
         let fault = fault.or_else(|| state.schedule.and_then(|schedule| schedule.fault(&kind, nth)));
         state.faults += u32::from(fault.is_some());
         fault
