@@ -1,8 +1,9 @@
 //! An image of five packages in the Docker daemon, and the same trees by `docker build`, `buildah` and `umoci`.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::num::NonZero;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -109,9 +110,11 @@ impl<'a> Bench<'a> {
             let name = format!("part-{number}");
             let tree = context.join(&name);
             fs::create_dir(&tree).map_err(BenchError::file(&tree))?;
-            generator::tree_of(number as u64 * 0x9e37_79b9_7f4a_7c15, &tree, files, bytes)?;
+            generator::tree_of((number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15), &tree, files, bytes)?;
             write(&tree.join(format!("share/licenses/{name}/LICENSE")), "MIT")?;
-            write(&tree.join("bin/init"), "#!/bin/sh\n")?;
+            let init = tree.join("bin/init");
+            write(&init, "#!/bin/sh\n")?;
+            fs::set_permissions(&init, Permissions::from_mode(0o755)).map_err(BenchError::file(&init))?;
             dockerfile.push_str(&format!("ADD {name} /usr/lib/{name}\n"));
             let store = scratch.fresh(&format!("packed-{number}"))?;
             let mut pack = Command::new(&program);
@@ -132,15 +135,14 @@ impl<'a> Bench<'a> {
                 drop(run(Command::new("buildah").args(["rmi", "--force", &tag])));
                 run(Command::new("buildah").args(["rmi", "--prune", "--force"])).map(drop)
             }
-            _ => {
+            Maker::Ours => {
                 self.scratch.fresh("store")?;
+                let tags = ["1", "latest"].map(|tag| format!("medic-os/{NAME}:{tag}"));
+                drop(run(Command::new("docker").args(["rmi", "--force"]).args(tags)));
+                Ok(())
+            }
+            Maker::Docker | Maker::Umoci => {
                 drop(run(Command::new("docker").args(["rmi", "--force", &tag])));
-                drop(run(Command::new("docker").args([
-                    "rmi",
-                    "--force",
-                    &format!("medic-os/{NAME}:1"),
-                    &format!("medic-os/{NAME}:latest"),
-                ])));
                 Ok(())
             }
         }
