@@ -170,6 +170,16 @@ fn an_image_goes_through_tls_and_a_login_and_comes_out_with_its_digests() {
     let said = publish(&fixture, &[&to], trusted, Some(&good)).success();
     assert!(said.stdout.contains("up to date, nothing was done"), "{said:?}");
 
+    // The same login from standard input, which no list of processes shows.
+    let password = scratch.join("password");
+    std::fs::write(&password, format!("{}\n", LOGIN.1)).expect("written");
+    let mut command =
+        fixture.command(&["publish", "hello", &to, "--username", LOGIN.0, "--password-stdin", "--json"]);
+    command.env("DOCKER_CONFIG", "/nonexistent").env("SSL_CERT_FILE", &certificate);
+    let given = run(command.stdin(std::fs::File::open(&password).expect("there"))).success();
+    assert!(!format!("{given:?}").contains(LOGIN.1), "{given:?}");
+    assert_eq!(parsed(&given)["digest"], first["digest"]);
+
     // One package changes.
     fixture.change("recipes/hello/hello.c", "hello, world", "hello, moon");
     let program = fixture.join("recipes/hello/hello.c").display().to_string();
