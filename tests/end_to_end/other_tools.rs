@@ -24,11 +24,13 @@ fn build(arguments: &[&str]) -> Outcome {
 /// Podman with a place of its own, so that nothing of the machine is changed.
 struct Podman {
     scratch: Scratch,
+    /// What is there while it runs: of such a folder's path it takes 50 characters at most.
+    run: tempfile::TempDir,
 }
 
 impl Podman {
     fn new(what: &str) -> Self {
-        Self { scratch: Scratch::new(what) }
+        Self { scratch: Scratch::new(what), run: tempfile::tempdir().expect("a folder") }
     }
 
     fn storage(&self) -> [String; 6] {
@@ -37,7 +39,7 @@ impl Podman {
             "--root".to_owned(),
             below("root"),
             "--runroot".to_owned(),
-            below("run"),
+            self.run.path().to_string_lossy().into_owned(),
             "--storage-driver".to_owned(),
             "vfs".to_owned(),
         ]
