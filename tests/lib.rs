@@ -6,6 +6,8 @@
 
 #[path = "support/browser.rs"]
 pub mod browser;
+#[path = "support/cloud.rs"]
+pub mod cloud;
 #[path = "support/command.rs"]
 pub mod command;
 #[path = "support/container.rs"]

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::ImageError;
 use crate::layers::{self, Maker, Package, compression_name, form, is_whole};
 use crate::oci::documents::{
-    CONFIG, Descriptor, History, ImageConfig, ImageManifest, LAYER_GZIP, LAYER_ZSTD, MANIFEST, RootFs,
+    CONFIG, Descriptor, History, ImageConfig, ImageManifest, LAYER, LAYER_GZIP, LAYER_ZSTD, MANIFEST, RootFs,
     variant,
 };
 use crate::plan::{BASE_MTIME, Facts, Plan};
@@ -293,6 +293,7 @@ pub(crate) fn layer_type(compression: Compression) -> &'static str {
     match compression {
         Compression::Gzip => LAYER_GZIP,
         Compression::Zstd => LAYER_ZSTD,
+        Compression::Uncompressed => LAYER,
     }
 }
 

@@ -20,7 +20,7 @@ use crate::store::{MARK, Store, is_locked};
 /// Sizes are counted in blocks of this many bytes, as file systems give them out.
 const BLOCK: u64 = 4096;
 /// Every compression that layers may have.
-const COMPRESSIONS: [Compression; 2] = [Compression::Gzip, Compression::Zstd];
+const COMPRESSIONS: [Compression; 3] = [Compression::Gzip, Compression::Zstd, Compression::Uncompressed];
 
 /// What something in the store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -29,6 +29,7 @@ pub(crate) fn compression_name(compression: Compression) -> &'static str {
     match compression {
         Compression::Gzip => "gzip",
         Compression::Zstd => "zstd",
+        Compression::Uncompressed => "plain",
     }
 }
 
@@ -255,6 +256,7 @@ pub(crate) fn use_plain_layer<T>(
             Compression::Zstd => {
                 zstd::Decoder::new(&mut reader).map_err(&failed).and_then(|mut plain| read(&mut plain))
             }
+            Compression::Uncompressed => read(&mut reader),
         };
         // The end too, whatever came of the rest: a damaged layer is told by its digest.
         io::copy(&mut reader, &mut io::sink()).map_err(&failed)?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use medic_tests::cloud::{self, Cloud};
 use medic_tests::command::{Outcome, call};
 use medic_tests::fixture::Fixture;
 use medic_tests::registry::{LOGIN, LOGIN_IN_BASE64, Registry, Setup};
@@ -262,9 +263,88 @@ fn several_architectures_become_one_index_and_several_places_get_the_same() {
     call("skopeo", &["copy", "--all", "--preserve-digests", "--src-tls-verify=false", &reference, &to_copy])
         .success();
     assert!(blobs(&copy).contains(digest.trim_start_matches("sha256:")));
-    // On another store the same is made.
     let again = parsed(&publish(&fixture, &[&*to[0], "--arch=x64,arm64", "--json"], None, None).success());
     assert_eq!((&again["digest"], &again["places"][0]["sent"]), (&answer["digest"], &0.into()));
+
+    // Another store: the compiler, the build roots and fetched files are those of the first, and all that is built is made anew.
+    let store = scratch.join("store");
+    std::fs::create_dir_all(&store).expect("writable");
+    for kept in ["sources", "toolchains", "roots"] {
+        std::os::unix::fs::symlink(fixture.store().join(kept), store.join(kept)).expect("linked");
+    }
+    let fixture = fixture.with_store(store.clone());
+    let to = format!("--to={host}/three/hello");
+    let anew = publish(&fixture, &[&to, "--arch=x64,arm64", "--json"], None, None).success();
+    assert_eq!(parsed(&anew)["digest"], answer["digest"], "the same index from two stores");
+    let results = std::fs::read_dir(store.join("results")).expect("a folder").count();
+    assert_eq!(results, 4, "two components for two architectures were built there");
+}
+
+/// A command, by somebody with nothing but a user's keys.
+fn with_keys(cloud: &Cloud<Registry>, fixture: &Fixture, who: &str, arguments: &[&str]) -> Outcome {
+    let of = |what: &str| cloud.made[who][what].as_str().expect("a key").to_owned();
+    let mut command = fixture.command(arguments);
+    cloud.lead(&mut command);
+    command.env("HOME", fixture.join("home")).env("AWS_EC2_METADATA_DISABLED", "true");
+    command.env("AWS_ACCESS_KEY_ID", of("id")).env("AWS_SECRET_ACCESS_KEY", of("secret"));
+    let outcome = run(&mut command);
+    let said = format!("{}{}", outcome.stdout, outcome.stderr);
+    for secret in [&*of("secret"), cloud::LOGIN.1, cloud::LOGIN_IN_BASE64] {
+        assert!(!said.contains(secret), "a secret was told: {said}");
+    }
+    outcome
+}
+
+#[test]
+fn an_image_goes_to_ecr_with_keys_alone_and_is_verified_there() {
+    let fixture = workspace("ecr", [100_000, 200_000]);
+    let scratch = Scratch::new("ecr-registry");
+    let cloud = Cloud::start(|certificate, key| {
+        let setup =
+            Setup { login: Some(cloud::LOGIN), has_tls: false, certificate: Some((certificate, key)) };
+        let registry = Registry::start(&scratch.join("registry"), setup);
+        let port = registry.port();
+        (registry, port)
+    });
+    let (key, public) = (scratch.join("key").display().to_string(), scratch.join("key.pub"));
+    fixture.xtask(&["image-key", &key, "--plain"]).success();
+    let to = format!("--to={}/medic/hello", cloud::HOST);
+    let arguments = [
+        "publish",
+        "hello",
+        &to,
+        "--arch=x64,arm64",
+        "--create-repository",
+        "--move-tag=latest",
+        "--sign",
+        &key,
+        "--json",
+    ];
+    let first = parsed(&with_keys(&cloud, &fixture, "publisher", &arguments).success());
+    let digest = first["digest"].as_str().expect("a digest");
+    let made = cloud.repository("medic/hello");
+    assert_eq!(made["imageTagMutability"], "IMMUTABLE_WITH_EXCLUSION", "{made}");
+    assert_eq!(made["imageTagMutabilityExclusionFilters"][0]["filter"], "latest", "{made}");
+    assert_eq!(made["imageScanningConfiguration"]["scanOnPush"], true, "{made}");
+    for tag in ["1.0", "latest"] {
+        let link = std::fs::read_to_string(cloud.registry.tag("medic/hello", tag)).expect("a tag");
+        assert_eq!(link, digest, "{tag}");
+    }
+    let again = parsed(&with_keys(&cloud, &fixture, "publisher", &arguments).success());
+    let place = &again["places"][0];
+    assert_eq!(
+        (&place["sent"], &place["attached"], &again["digest"]),
+        (&0.into(), &0.into(), &first["digest"])
+    );
+    let reference = format!("{}/medic/hello:1.0", cloud::HOST);
+    let verify = ["verify", &reference, "--key", &public.display().to_string(), "--json"];
+    let verified = parsed(&with_keys(&cloud, &fixture, "publisher", &verify).success());
+    assert_eq!((&verified["verified"], &verified["digest"]), (&true.into(), &first["digest"]), "{verified}");
+    let hosts = cloud.hosts();
+    assert!(
+        !hosts.is_empty() && hosts.iter().all(|host| *host == format!("{}:443", cloud::HOST)),
+        "{hosts:?}"
+    );
 }
 
 #[test]

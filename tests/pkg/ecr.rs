@@ -5,24 +5,31 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cloud::{Cloud, HOST, LOGIN, LOGIN_IN_BASE64};
-use crate::publishing::{end, new_key, publish};
+use crate::publishing::{Registry, end, new_key, publish};
 use crate::support::{Ended, Package, World, chmod};
 use crate::web::Web;
 
 const NAME: &str = "medic/packages";
 
+/// The registry behind the name of one of ECR's.
+fn serve(certificate: &Path, key: &Path) -> (Registry, u16) {
+    let registry = Registry::serve(Some(LOGIN), Some((certificate, key)));
+    let port = registry.port();
+    (registry, port)
+}
+
 struct Shop {
     world: World,
-    cloud: Cloud,
+    cloud: Cloud<Registry>,
     key: PathBuf,
 }
 
 impl Shop {
     fn new() -> Self {
-        Self::before(Cloud::start())
+        Self::before(Cloud::start(serve))
     }
 
-    fn before(cloud: Cloud) -> Self {
+    fn before(cloud: Cloud<Registry>) -> Self {
         let world = World::new();
         let key = new_key(&world, "key");
         Self { cloud, key, world }
@@ -132,7 +139,7 @@ fn keys_come_from_profiles_roles_and_programs() {
 
 #[test]
 fn a_job_needs_no_keys_but_its_identity() {
-    let shop = Shop::before(Cloud::trusting());
+    let shop = Shop::before(Cloud::trusting(serve));
     let home = shop.home();
     // GitHub's identities, as a file that a web server has; its name is what it is asked for.
     let name = "identity?api-version=2.0&audience=sts.amazonaws.com";

@@ -5,6 +5,7 @@
 mod afar;
 mod care;
 mod certificate;
+#[path = "../support/cloud.rs"]
 mod cloud;
 mod commands;
 mod completion;

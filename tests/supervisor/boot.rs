@@ -86,13 +86,15 @@ fn a_setup_step_that_cannot_be_executed_ends_the_boot() {
 #[test]
 fn a_failing_sync_and_a_broken_receipt_end_the_boot() {
     let image = Image::new().service("p", "s", SLEEPS, json!({}));
-    image.script("boot/pkg", "echo \"$@\" > \"${0%/*}/called\"; echo 'the volume is read-only' >&2; exit 4");
+    image.script(
+        "boot/pkg",
+        "echo \"$@\" > \"${0%/*}/called\"; echo 'Fatal: the volume is read-only' >&2; exit 4",
+    );
     assert_eq!(image.run_to_end(&[]).code(), Some(100));
     let stderr = image.stderr();
-    assert!(stderr.contains("the volume is read-only"), "{stderr}");
-    assert!(
-        stderr.lines().last().is_some_and(|line| line.starts_with("Fatal: pkg sync ended with exit code 4")),
-        "{stderr}"
+    assert_eq!(
+        stderr.lines().collect::<Vec<_>>(),
+        ["Fatal: the volume is read-only", "Fatal: pkg sync ended with exit code 4: the volume is read-only"]
     );
     assert!(image.read("boot/called").starts_with("sync"));
 

@@ -127,6 +127,16 @@ fn nothing_is_compressed_too() {
 }
 
 #[test]
+fn uncompressed_is_the_bytes_themselves() {
+    let bytes = sample(3 << 20);
+    let (packed, report) = compress(&bytes, Compression::Uncompressed, 2, 65_537);
+    assert!(packed == bytes);
+    assert_eq!((report.size, report.plain_size), (3 << 20, 3 << 20));
+    assert_eq!(report.sha256, digest::of_bytes(&bytes).sha256);
+    assert_eq!(report.plain_sha256, report.sha256);
+}
+
+#[test]
 fn a_size_that_was_not_kept_is_an_error_not_an_archive() {
     let mut compressor = Compressor::new(Vec::new(), Compression::Zstd, 10, ONE).expect("made");
     compressor.write_all(b"only nine").expect("written");

@@ -61,8 +61,11 @@ pub fn in_store(root: &Path, digest: &str) -> Result<Vec<ImageView>, LookError> 
             continue;
         }
         let config = documents::config(record.config.as_bytes()).map_err(|why| internal(&why))?;
-        let gzip = record.manifest.contains(crate::oci::documents::LAYER_GZIP);
-        let compression = if gzip { Compression::Gzip } else { Compression::Zstd };
+        let has = |media_type| record.manifest.contains(&format!("\"{media_type}\""));
+        let compression = [Compression::Gzip, Compression::Zstd]
+            .into_iter()
+            .find(|one| has(crate::assemble::layer_type(*one)))
+            .unwrap_or(Compression::Uncompressed);
         found.push(of_store(&store, &record.layers, compression, digest.oci(), &config)?);
     }
     Ok(found)

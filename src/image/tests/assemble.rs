@@ -256,6 +256,28 @@ fn zstd_is_smaller_and_of_its_own_type() {
     assert!(String::from_utf8_lossy(&zstd.manifest.json).contains("layer.v1.tar+zstd"));
 }
 
+#[test]
+fn layers_that_are_not_compressed_make_the_same_image_for_a_daemon() {
+    let tiny = Tiny::new();
+    let gzip = tiny.image();
+    let mut settings = settings(&tiny.store());
+    settings.compression = Compression::Uncompressed;
+    let plain = assemble(&definition(IMAGE), &tiny.packages, &settings, &()).expect("assembled");
+    // What Docker knows an image by is its configuration, which has the digests of layers before compression.
+    assert_eq!(plain.config.digest, gzip.config.digest);
+    for layer in &plain.layers {
+        assert_eq!((layer.digest, layer.size), (layer.diff_id, layer.plain_size));
+    }
+    assert!(String::from_utf8_lossy(&plain.manifest.json).contains("layer.v1.tar\""));
+    let files = |image: &medic_image::Image| {
+        let view = medic_image::look::assembled(image).expect("looked at");
+        view.files().into_iter().map(|(path, entry)| (path, entry.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(files(&plain), files(&gzip));
+    let found = medic_image::look::in_store(&tiny.store(), &plain.manifest.digest.to_string()[..12]);
+    assert_eq!(found.expect("looked at").len(), 1);
+}
+
 /// A file system of a few kilobytes, unmounted on drop.
 struct SmallDisk(tempfile::TempDir);
 
@@ -349,7 +371,9 @@ fn every_output_is_the_same_bytes_however_layers_are_compressed() {
         assert!(image.write_rootfs(&flat).expect("written").unchanged);
         (digest(&saved), digest(&flat))
     };
-    assert_eq!(written(Compression::Gzip), written(Compression::Zstd));
+    let gzip = written(Compression::Gzip);
+    assert_eq!(gzip, written(Compression::Zstd));
+    assert_eq!(gzip, written(Compression::Uncompressed));
     let flat = tiny.folder.path().join("root.tar").to_string_lossy().into_owned();
     let unpacked = tiny.folder.path().join("flat");
     std::fs::create_dir(&unpacked).expect("made");
@@ -397,7 +421,7 @@ fn other_tools_take_the_archive() {
         return;
     }
     let tiny = Tiny::new();
-    for compression in [Compression::Gzip, Compression::Zstd] {
+    for compression in [Compression::Gzip, Compression::Zstd, Compression::Uncompressed] {
         let mut settings = settings(&tiny.store());
         settings.compression = compression;
         let image = assemble(&definition(IMAGE), &tiny.packages, &settings, &()).expect("assembled");
@@ -409,9 +433,9 @@ fn other_tools_take_the_archive() {
         let layout = tiny.folder.path().join(format!("copied-{compression:?}"));
         let copied = format!("oci:{}:latest", layout.display());
         done("skopeo", &["copy", "--preserve-digests", &archive, &copied]);
-        // Debian's umoci knows gzip only.
-        if compression == Compression::Gzip {
-            let bundle = tiny.folder.path().join("bundle");
+        // Debian's umoci does not know zstd.
+        if compression != Compression::Zstd {
+            let bundle = tiny.folder.path().join(format!("bundle-{compression:?}"));
             let from = format!("{}:latest", layout.display());
             let rootless = if done("id", &["-u"]).trim() == "0" { vec![] } else { vec!["--rootless"] };
             let bundle_text = bundle.to_string_lossy().into_owned();

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use medic_model::layout;
 use medic_sys::clock::monotonic_millis;
+use medic_sys::files::list;
 
 use super::arguments::Arguments;
 use super::report::{FORMAT, Inspection, PackageView, ServiceView, json};
@@ -38,7 +40,10 @@ pub fn inspect(place: &Place, arguments: &Arguments, terminal: &mut Terminal<'_>
     let shown: Vec<&Record> = records.iter().filter(|record| packages.contains(&record.package)).collect();
     let healthy = stage == Stage::Running && shown.iter().all(|record| is_healthy(record));
     match (arguments.json, arguments.health) {
-        (true, _) => terminal.print(&json(&inspection(stage, healthy, &packages, &shown))),
+        (true, _) => {
+            let warnings = warnings(place, &packages);
+            terminal.print(&json(&inspection(stage, healthy, &packages, &shown, warnings)));
+        }
         (false, true) => terminal.print(&health_line(stage, &shown)),
         (false, false) if packages.is_empty() => terminal.warn("There are currently no packages installed"),
         (false, false) => {
@@ -46,7 +51,27 @@ pub fn inspect(place: &Place, arguments: &Arguments, terminal: &mut Terminal<'_>
             terminal.print(&text);
         }
     }
+    if arguments.verbose && !arguments.json {
+        for warning in warnings(place, &packages) {
+            terminal.print(&format!("Warning: {warning}\n"));
+        }
+    }
     if arguments.health && !healthy { FAILED } else { 0 }
+}
+
+/// What scripts of these packages have left for people to read. What cannot be read warns of nothing.
+fn warnings(place: &Place, packages: &BTreeSet<String>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for package in packages {
+        let folder = place.at(layout::WARNINGS).join(package);
+        let mut names = list(&folder).unwrap_or_default();
+        names.sort_unstable();
+        for name in names {
+            let text = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+            warnings.extend(text.lines().map(|line| format!("{package}: {line}")));
+        }
+    }
+    warnings
 }
 
 fn packages(place: &Place) -> Result<BTreeSet<String>, String> {
@@ -112,6 +137,7 @@ fn inspection<'a>(
     healthy: bool,
     packages: &'a BTreeSet<String>,
     records: &[&'a Record],
+    warnings: Vec<String>,
 ) -> Inspection<'a> {
     let service = |record: &'a Record| ServiceView {
         service: &record.service,
@@ -133,5 +159,5 @@ fn inspection<'a>(
         Stage::Stopping => "stopping",
     };
     let packages = packages.iter().map(|package| PackageView { package, services: of(package) }).collect();
-    Inspection { format: FORMAT, stage, healthy, packages }
+    Inspection { format: FORMAT, stage, healthy, packages, warnings }
 }

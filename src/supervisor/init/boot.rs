@@ -30,8 +30,8 @@ const MARK: u64 = crate::table::MAX_SERVICES as u64;
 pub struct Prepared {
     pub step: Step,
     pub program: Program,
-    /// What each line of its output begins with; none when its output is ours.
-    pub prefix: Option<String>,
+    /// What each line of its output begins with.
+    pub prefix: String,
 }
 
 /// A step that runs.
@@ -39,7 +39,10 @@ pub struct Prepared {
 pub struct Running {
     pub pid: u32,
     pub mark: Option<medic_sys::process::Mark>,
-    said: Option<(Pipe, String, Vec<u8>)>,
+    said: Pipe,
+    prefix: String,
+    /// The line that has no end yet.
+    begun: Vec<u8>,
     last_line: String,
 }
 
@@ -60,7 +63,7 @@ pub fn sync_step(surroundings: &Surroundings) -> io::Result<Option<Prepared>> {
         .map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()].concat());
     let program = Program::new(&pkg, words.iter().map(|word| word.as_bytes()), environment)?;
     let step = Step { name: "pkg sync".to_owned(), within: SYNC_WITHIN };
-    Ok(Some(Prepared { step, program, prefix: None }))
+    Ok(Some(Prepared { step, program, prefix: String::new() }))
 }
 
 /// The setup steps of a package, in the order of their names.
@@ -85,7 +88,7 @@ pub fn setup_steps(surroundings: &Surroundings, package: &Package) -> io::Result
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let step = Step { name: format!("{}/setup/{file}", package.name), within: SETUP_WITHIN };
         let program = Program::new(&path, [path.as_os_str().as_bytes()], &environment)?;
-        Ok(Prepared { step, program, prefix: Some(format!("{}/setup: ", package.name)) })
+        Ok(Prepared { step, program, prefix: format!("{}/setup: ", package.name) })
     };
     paths.into_iter().map(prepare).collect()
 }
@@ -93,37 +96,32 @@ pub fn setup_steps(surroundings: &Surroundings, package: &Package) -> io::Result
 impl Running {
     /// Starts a step.
     pub fn start(world: &World, prepared: &Prepared) -> Result<Self, StartError> {
-        let said = match &prepared.prefix {
-            Some(prefix) => Some((Pipe::new()?, prefix.clone(), Vec::new())),
-            None => None,
-        };
-        let stderr = io::stderr();
-        let output = said.as_ref().map_or(stderr.as_fd(), |(pipe, ..)| pipe.writer.as_fd());
+        let said = Pipe::new()?;
+        let output = Some(said.writer.as_fd());
         let mark = world.marks.and_then(|marks| marks.mark(MARK));
         let mark_limit =
             mark.map(|mark| Limit { resource: Resource::Mark, soft: mark.value(), hard: mark.value() });
         let limits: Vec<Limit> = world.files.into_iter().chain(mark_limit).collect();
         let options = Options {
             stdin: Some(world.null.as_fd()),
-            stdout: Some(output),
-            stderr: Some(output),
+            stdout: output,
+            stderr: output,
             group: Group::Session,
             limits: &limits,
             directory: Some(c"/"),
             ..Options::default()
         };
         let pid = spawn(&prepared.program, &options)?;
-        if let Some((pipe, ..)) = &said {
-            world.epoll.add(&pipe.reader, key::STEP, Interest::Readable)?;
-        }
-        Ok(Self { pid, mark, said, last_line: String::new() })
+        world.epoll.add(&said.reader, key::STEP, Interest::Readable)?;
+        let prefix = prepared.prefix.clone();
+        Ok(Self { pid, mark, said, prefix, begun: Vec::new(), last_line: String::new() })
     }
 
     /// Shows what the step has said; `last`: also a line without an end.
     pub fn read(&mut self, last: bool, mut show: impl FnMut(&str)) {
-        let Some((pipe, prefix, text)) = &mut self.said else { return };
+        let (prefix, text) = (&self.prefix, &mut self.begun);
         let mut buffer = [0; 4096];
-        while let Ok(Some(count)) = read_waiting(&pipe.reader, &mut buffer) {
+        while let Ok(Some(count)) = read_waiting(&self.said.reader, &mut buffer) {
             if count == 0 {
                 break;
             }

@@ -37,8 +37,8 @@ pub fn rows(context: &Context, quick: bool) -> Result<Vec<Row>, Failure> {
     let bench = Bench::new(&scratch, context.jobs, files, bytes)?;
     let what = format!("{PACKAGES} packages, {}", ByteSize(bytes * PACKAGES as u64));
     let mut rows = Vec::new();
-    let mut cold: [Series; 4] = Default::default();
-    let mut again: [Series; 4] = Default::default();
+    let mut cold: [Series; 5] = Default::default();
+    let mut again: [Series; 5] = Default::default();
     for _ in 0..cold_runs {
         for (series, maker) in cold.iter_mut().zip(Maker::ALL) {
             bench.forget(maker)?;
@@ -54,14 +54,16 @@ pub fn rows(context: &Context, quick: bool) -> Result<Vec<Row>, Failure> {
         bench.forget(maker)?;
     }
     for (case, series, most) in [("cold", &cold, COLD), ("nothing changed", &again, AGAIN)] {
-        let [ours, theirs @ ..] = series;
-        for (maker, theirs) in Maker::ALL.iter().skip(1).zip(theirs) {
-            rows.push(Row {
-                case: format!("{what}: {case}"),
+        let [plain, gzip, theirs @ ..] = series;
+        for (maker, theirs) in Maker::ALL.iter().skip(2).zip(theirs) {
+            let row = |how: &str, ours: &Series, target| Row {
+                case: format!("{what}{how}: {case}"),
                 ours: ours.time(),
                 peer: Some((maker.text().to_owned(), theirs.time())),
-                target: Target::Ratio(most),
-            });
+                target,
+            };
+            rows.push(row("", plain, Target::Ratio(most)));
+            rows.push(row(", by gzip", gzip, Target::None));
         }
     }
     Ok(rows)
@@ -71,21 +73,28 @@ pub fn rows(context: &Context, quick: bool) -> Result<Vec<Row>, Failure> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Maker {
     Ours,
+    OursByGzip,
     Docker,
     Buildah,
     Umoci,
 }
 
 impl Maker {
-    const ALL: [Self; 4] = [Self::Ours, Self::Docker, Self::Buildah, Self::Umoci];
+    const ALL: [Self; 5] = [Self::Ours, Self::OursByGzip, Self::Docker, Self::Buildah, Self::Umoci];
 
     fn text(self) -> &'static str {
         match self {
             Self::Ours => "ours",
+            Self::OursByGzip => "ours by gzip",
             Self::Docker => "docker build",
             Self::Buildah => "buildah build",
             Self::Umoci => "umoci, skopeo",
         }
+    }
+
+    /// The builder's store, and how it compresses.
+    fn own(self) -> (&'static str, &'static str) {
+        if self == Self::OursByGzip { ("store-gzip", "gzip") } else { ("store", "none") }
     }
 
     fn tag(self) -> String {
@@ -135,8 +144,8 @@ impl<'a> Bench<'a> {
                 drop(run(Command::new("buildah").args(["rmi", "--force", &tag])));
                 run(Command::new("buildah").args(["rmi", "--prune", "--force"])).map(drop)
             }
-            Maker::Ours => {
-                self.scratch.fresh("store")?;
+            Maker::Ours | Maker::OursByGzip => {
+                self.scratch.fresh(maker.own().0)?;
                 let tags = ["1", "latest"].map(|tag| format!("medic-os/{NAME}:{tag}"));
                 drop(run(Command::new("docker").args(["rmi", "--force"]).args(tags)));
                 Ok(())
@@ -151,9 +160,10 @@ impl<'a> Bench<'a> {
     fn make(&self, maker: Maker, cold: bool) -> Result<Sample, BenchError> {
         let (context, tag) = (self.scratch.join("context"), maker.tag());
         match maker {
-            Maker::Ours => {
+            Maker::Ours | Maker::OursByGzip => {
+                let (store, compression) = maker.own();
                 let mut command = Command::new(&self.program);
-                command.args(["bench", "--part", "image"]).arg(self.scratch.join("store"));
+                command.args(["bench", "--part", "image"]).arg(self.scratch.join(store)).arg(compression);
                 run(command.arg(self.jobs.to_string()).args(&self.archives))
             }
             Maker::Docker => {
@@ -183,10 +193,10 @@ skopeo copy --quiet "oci:$1:latest" "docker-daemon:$3""#;
     }
 }
 
-/// `--part image STORE JOBS ARCHIVE…`: assembles packages, writes the archive and gives it to Docker.
+/// `--part image STORE gzip|none JOBS ARCHIVE…`: assembles packages, writes the archive and gives it to Docker.
 pub fn part(arguments: &[OsString]) -> Result<(), Failure> {
-    let [store, jobs, archives @ ..] = arguments else {
-        return Err(Failure::Usage("image STORE JOBS ARCHIVE…".to_owned()));
+    let [store, compression, jobs, archives @ ..] = arguments else {
+        return Err(Failure::Usage("image STORE gzip|none JOBS ARCHIVE…".to_owned()));
     };
     let jobs = jobs.to_string_lossy().parse().map_err(|error| Failure::Usage(format!("JOBS: {error}")))?;
     let names: Vec<String> = (1..=archives.len()).map(|number| format!("part-{number}")).collect();
@@ -205,7 +215,7 @@ pub fn part(arguments: &[OsString]) -> Result<(), Failure> {
     let settings = AssembleSettings {
         store: store.into(),
         arch: Arch::X64,
-        compression: Compression::Gzip,
+        compression: if compression == "gzip" { Compression::Gzip } else { Compression::Uncompressed },
         created: 0,
         revision: None,
         source: None,

@@ -90,6 +90,8 @@ impl Init<'_> {
         self.step_said(true);
         let running = self.boot.as_mut().and_then(|boot| boot.running.take());
         let said = running.as_ref().map_or("", Running::last_line);
+        // The word stands before the whole reason once.
+        let said = said.strip_prefix("Fatal: ").unwrap_or(said);
         let how = match (exit.is_success(), said) {
             (true, _) => None,
             (false, "") => Some(format!("ended with {exit}")),

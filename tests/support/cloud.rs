@@ -11,9 +11,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::publishing::Registry;
-use crate::support::Ended;
-
 /// The registry's name, which only the proxy knows.
 pub const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 /// What moto's tokens say, as those of ECR do: a name and a password.
@@ -25,9 +22,11 @@ const CALLS: &str = "8";
 /// moto that verifies signatures wants one of everybody, and who has a web identity only has no keys to sign with.
 const NEVER: &str = "1000000";
 
-/// All of it; ends with the test.
-pub struct Cloud {
-    pub registry: Registry,
+/// All of it; ends with the test. `R` is the registry.
+#[derive(Debug)]
+pub struct Cloud<R> {
+    /// The registry.
+    pub registry: R,
     moto: Moto,
     proxy: Proxy,
     authority: PathBuf,
@@ -36,27 +35,31 @@ pub struct Cloud {
     _folder: tempfile::TempDir,
 }
 
-impl Cloud {
-    /// With a user and a role that may do what the documentation says is needed, and nothing else; signatures are verified.
-    pub fn start() -> Self {
-        Self::with(CALLS)
+impl<R> Cloud<R> {
+    /// With a user and a role that may do what the documentation says is needed, and nothing else; signatures are verified. `serve` starts
+    /// the registry with a certificate and its key, wanting [`LOGIN`], and says at which port.
+    ///
+    /// # Panics
+    /// When something cannot be started.
+    pub fn start(serve: impl FnOnce(&Path, &Path) -> (R, u16)) -> Self {
+        Self::with(CALLS, serve)
     }
 
     /// The same, without looking at signatures.
-    pub fn trusting() -> Self {
-        Self::with(NEVER)
+    ///
+    /// # Panics
+    /// When something cannot be started.
+    pub fn trusting(serve: impl FnOnce(&Path, &Path) -> (R, u16)) -> Self {
+        Self::with(NEVER, serve)
     }
 
-    fn with(unsigned: &str) -> Self {
+    fn with(unsigned: &str, serve: impl FnOnce(&Path, &Path) -> (R, u16)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let authority = certificates(folder.path());
-        let registry = Registry::serve(
-            Some(LOGIN),
-            Some((&folder.path().join("cert.pem"), &folder.path().join("key.pem"))),
-        );
+        let (registry, port) = serve(&folder.path().join("cert.pem"), &folder.path().join("key.pem"));
         let moto = Moto::start(unsigned);
         let made = moto.ask(&["set-up", &policy()]);
-        let proxy = Proxy::start(registry.port());
+        let proxy = Proxy::start(port);
         Self { registry, moto, proxy, authority, made, _folder: folder }
     }
 
@@ -69,12 +72,18 @@ impl Cloud {
     }
 
     /// As one who may do everything sees a repository.
+    ///
+    /// # Panics
+    /// When moto does not know it.
     pub fn repository(&self, name: &str) -> Value {
         let key = |what: &str| self.made["admin"][what].as_str().expect("a key");
         self.moto.ask(&["repository", key("id"), key("secret"), name])
     }
 
     /// The hosts that the proxy was asked for.
+    ///
+    /// # Panics
+    /// When a thread of the proxy has panicked.
     pub fn hosts(&self) -> Vec<String> {
         self.proxy.hosts.lock().expect("no panic").clone()
     }
@@ -97,7 +106,8 @@ fn policy() -> String {
 fn certificates(folder: &Path) -> PathBuf {
     let openssl = |args: &[&str]| {
         let run = Command::new("openssl").args(args).current_dir(folder).output();
-        Ended::of(&run.expect("openssl, which .ci/setup --tests installs")).ok();
+        let run = run.expect("openssl, which .ci/setup --tests installs");
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     };
     let new =
         ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
@@ -109,6 +119,7 @@ fn certificates(folder: &Path) -> PathBuf {
     folder.join("ca.pem")
 }
 
+#[derive(Debug)]
 struct Moto {
     child: Child,
     url: String,
@@ -122,7 +133,9 @@ impl Drop for Moto {
 
 /// Python with the tools that `.ci/setup --tests` installed.
 fn python() -> Command {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // Of the package of these tests, or of the one above it.
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let workspace = package.ancestors().find(|folder| folder.join("Cargo.lock").exists()).unwrap_or(package);
     let tools = workspace.join("target/test-tools/moto");
     let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
     assert_eq!(
@@ -157,12 +170,15 @@ impl Moto {
     }
 
     fn ask(&self, args: &[&str]) -> Value {
-        let run = python().args(["tests/support/moto.py", &self.url]).args(args).output();
-        Ended::of(&run.expect("python3 runs")).ok().json()
+        let run =
+            python().args(["tests/support/moto.py", &self.url]).args(args).output().expect("python3 runs");
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        serde_json::from_slice(&run.stdout).expect("moto.py answers in JSON")
     }
 }
 
 /// A proxy that knows one host.
+#[derive(Debug)]
 struct Proxy {
     url: String,
     hosts: Arc<Mutex<Vec<String>>>,
