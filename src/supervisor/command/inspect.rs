@@ -5,7 +5,6 @@ use std::fmt::Write;
 
 use medic_model::layout;
 use medic_sys::clock::monotonic_millis;
-use medic_sys::files::list;
 
 use super::arguments::Arguments;
 use super::report::{FORMAT, Inspection, PackageView, ServiceView, json};
@@ -13,7 +12,7 @@ use super::terminal::Terminal;
 use super::view::{attributes, is_healthy, status};
 use super::{FAILED, run_folder};
 use crate::definition::names;
-use crate::place::Place;
+use crate::place::{Place, files_in};
 use crate::table::{Reader, Record, Stage};
 
 /// Runs it; the exit code.
@@ -63,11 +62,8 @@ pub fn inspect(place: &Place, arguments: &Arguments, terminal: &mut Terminal<'_>
 fn warnings(place: &Place, packages: &BTreeSet<String>) -> Vec<String> {
     let mut warnings = Vec::new();
     for package in packages {
-        let folder = place.at(layout::WARNINGS).join(package);
-        let mut names = list(&folder).unwrap_or_default();
-        names.sort_unstable();
-        for name in names {
-            let text = std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+        for file in files_in(&place.at(layout::WARNINGS).join(package)).unwrap_or_default() {
+            let text = std::fs::read_to_string(file).unwrap_or_default();
             warnings.extend(text.lines().map(|line| format!("{package}: {line}")));
         }
     }
