@@ -34,8 +34,6 @@ pub const RECEIPTS: &str = "srv/system/receipts";
 pub const SUPERVISOR_MARKS: &str = "srv/system/supervisor";
 /// The supervisor's volatile state.
 pub const SUPERVISOR_RUN: &str = "run/supervisor";
-/// What scripts of packages warn of: files of lines, in a folder for each package.
-pub const WARNINGS: &str = "srv/system/warnings";
 /// Every command.
 pub const BOOT: &str = "boot";
 

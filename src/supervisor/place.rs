@@ -1,12 +1,9 @@
 //! Where things are, below the root that the caller gives: `/`, or a folder in tests.
 
-use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use medic_model::layout;
 use medic_model::{PackageName, ServiceName};
-use medic_sys::files::list;
 
 /// The file system that is looked after.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,23 +51,4 @@ impl Place {
     pub fn logs(&self, package: &PackageName, service: &ServiceName) -> PathBuf {
         self.at(layout::STORAGE).join(package.as_str()).join(service.as_str()).join("logs")
     }
-}
-
-/// The files of a folder in the order of their names, without hidden ones; none when there is no such folder.
-pub fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match list(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    let mut paths = Vec::new();
-    for name in entries {
-        let path = folder.join(&name);
-        if !name.as_bytes().starts_with(b".") && path.is_file() {
-            paths.push(path);
-        }
-    }
-    // By their bytes: all stand in one folder, and comparing paths part by part takes code.
-    paths.sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
-    Ok(paths)
 }

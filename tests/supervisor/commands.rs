@@ -289,26 +289,6 @@ fn json_says_the_same_and_nothing_else() {
         (&shown["format"], &shown["stage"], &shown["healthy"]),
         (&json!(1), &json!("running"), &json!(true))
     );
-    assert_eq!(shown["warnings"], json!([]));
-}
-
-#[test]
-fn what_a_package_warns_of_is_shown_to_who_asks() {
-    let machine = Image::new().service("p", "s", SLEEPS, json!({})).start();
-    let folder = machine.root().join("srv/system/warnings/p");
-    std::fs::create_dir_all(&folder).expect("writable");
-    std::fs::write(folder.join("disk"), "the disk is 95 % full\nwrites are refused").expect("written");
-    std::fs::write(folder.join("certificate"), "x.crt ends in 12 days\n").expect("written");
-    // Of a package that is not installed.
-    std::fs::create_dir_all(folder.with_file_name("q")).expect("writable");
-    std::fs::write(folder.with_file_name("q").join("old"), "nobody\n").expect("written");
-    let shown = ["p: x.crt ends in 12 days", "p: the disk is 95 % full", "p: writes are refused"];
-    let lines = shown.map(|line| format!("Warning: {line}\n")).concat();
-    let health = machine.call("supervisor-inspect", &["--health", "--verbose"]).ends_with(0);
-    assert_eq!(health.out, format!("Healthy: 1 service\n{lines}"));
-    assert_eq!(machine.call("supervisor-inspect", &["--health"]).ends_with(0).out, "Healthy: 1 service\n");
-    assert!(machine.call("supervisor-inspect", &["-v"]).ends_with(0).out.ends_with(&lines));
-    assert_eq!(machine.inspect()["warnings"], json!(shown));
 }
 
 #[test]

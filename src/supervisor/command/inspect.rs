@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use medic_model::layout;
 use medic_sys::clock::monotonic_millis;
 
 use super::arguments::Arguments;
@@ -12,7 +11,7 @@ use super::terminal::Terminal;
 use super::view::{attributes, is_healthy, status};
 use super::{FAILED, run_folder};
 use crate::definition::names;
-use crate::place::{Place, files_in};
+use crate::place::Place;
 use crate::table::{Reader, Record, Stage};
 
 /// Runs it; the exit code.
@@ -39,10 +38,7 @@ pub fn inspect(place: &Place, arguments: &Arguments, terminal: &mut Terminal<'_>
     let shown: Vec<&Record> = records.iter().filter(|record| packages.contains(&record.package)).collect();
     let healthy = stage == Stage::Running && shown.iter().all(|record| is_healthy(record));
     match (arguments.json, arguments.health) {
-        (true, _) => {
-            let warnings = warnings(place, &packages);
-            terminal.print(&json(&inspection(stage, healthy, &packages, &shown, warnings)));
-        }
+        (true, _) => terminal.print(&json(&inspection(stage, healthy, &packages, &shown))),
         (false, true) => terminal.print(&health_line(stage, &shown)),
         (false, false) if packages.is_empty() => terminal.warn("There are currently no packages installed"),
         (false, false) => {
@@ -50,24 +46,7 @@ pub fn inspect(place: &Place, arguments: &Arguments, terminal: &mut Terminal<'_>
             terminal.print(&text);
         }
     }
-    if arguments.verbose && !arguments.json {
-        for warning in warnings(place, &packages) {
-            terminal.print(&format!("Warning: {warning}\n"));
-        }
-    }
     if arguments.health && !healthy { FAILED } else { 0 }
-}
-
-/// What scripts of these packages have left for people to read. What cannot be read warns of nothing.
-fn warnings(place: &Place, packages: &BTreeSet<String>) -> Vec<String> {
-    let mut warnings = Vec::new();
-    for package in packages {
-        for file in files_in(&place.at(layout::WARNINGS).join(package)).unwrap_or_default() {
-            let text = std::fs::read_to_string(file).unwrap_or_default();
-            warnings.extend(text.lines().map(|line| format!("{package}: {line}")));
-        }
-    }
-    warnings
 }
 
 fn packages(place: &Place) -> Result<BTreeSet<String>, String> {
@@ -133,7 +112,6 @@ fn inspection<'a>(
     healthy: bool,
     packages: &'a BTreeSet<String>,
     records: &[&'a Record],
-    warnings: Vec<String>,
 ) -> Inspection<'a> {
     let service = |record: &'a Record| ServiceView {
         service: &record.service,
@@ -155,5 +133,5 @@ fn inspection<'a>(
         Stage::Stopping => "stopping",
     };
     let packages = packages.iter().map(|package| PackageView { package, services: of(package) }).collect();
-    Inspection { format: FORMAT, stage, healthy, packages, warnings }
+    Inspection { format: FORMAT, stage, healthy, packages }
 }

@@ -14,8 +14,6 @@ pub struct Inspection<'a> {
     /// Whether every expected service is up and ready.
     pub healthy: bool,
     pub packages: Vec<PackageView<'a>>,
-    /// What packages warn of, each behind the name of its package.
-    pub warnings: Vec<String>,
 }
 
 /// A package in it.

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use medic_model::layout;
 use medic_sys::event::Interest;
+use medic_sys::files::list;
 use medic_sys::output::read_waiting;
 use medic_sys::pipe::Pipe;
 use medic_sys::process::{Group, Limit, Options, Program, Resource, SpawnError, spawn};
@@ -16,7 +17,6 @@ use super::world::{World, key};
 use crate::definition::{Package, Surroundings, variables};
 use crate::machine::Millis;
 use crate::machine::boot::Step;
-use crate::place::files_in;
 
 /// The time limit of `pkg sync`: it may have to copy a whole image to a slow disk.
 const SYNC_WITHIN: Millis = 600_000;
@@ -69,6 +69,20 @@ pub fn sync_step(surroundings: &Surroundings) -> io::Result<Option<Prepared>> {
 /// The setup steps of a package, in the order of their names.
 pub fn setup_steps(surroundings: &Surroundings, package: &Package) -> io::Result<Vec<Prepared>> {
     let folder = surroundings.place.at(layout::scripts(&package.name).as_str()).join("setup");
+    let entries = match list(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut paths = Vec::new();
+    for name in entries {
+        let path = folder.join(&name);
+        if !name.as_bytes().starts_with(b".") && path.is_file() {
+            paths.push(path);
+        }
+    }
+    // By their bytes: all stand in one folder, and comparing paths part by part takes code.
+    paths.sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
     let environment = variables(surroundings, &package.name, &package.version, &Default::default());
     let prepare = |path: std::path::PathBuf| {
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -76,7 +90,7 @@ pub fn setup_steps(surroundings: &Surroundings, package: &Package) -> io::Result
         let program = Program::new(&path, [path.as_os_str().as_bytes()], &environment)?;
         Ok(Prepared { step, program, prefix: format!("{}/setup: ", package.name) })
     };
-    files_in(&folder)?.into_iter().map(prepare).collect()
+    paths.into_iter().map(prepare).collect()
 }
 
 impl Running {
