@@ -18,6 +18,8 @@ pub mod fixture;
 pub mod folder_server;
 #[path = "support/http.rs"]
 pub mod http;
+#[path = "support/medic_core.rs"]
+pub mod medic_core;
 #[path = "support/python.rs"]
 pub mod python;
 #[path = "support/registry.rs"]
