@@ -20,6 +20,8 @@ pub mod fixture;
 pub mod folder_server;
 #[path = "support/http.rs"]
 pub mod http;
+#[path = "support/ports.rs"]
+pub mod ports;
 #[path = "support/python.rs"]
 pub mod python;
 #[path = "support/registry.rs"]

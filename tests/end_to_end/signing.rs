@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use medic_tests::command::{Outcome, run};
 use medic_tests::fixture::Fixture;
+use medic_tests::ports::free_port;
 use medic_tests::{run_mark, wait_for};
 use serde_json::Value;
 
@@ -27,9 +28,7 @@ struct Registry {
 
 impl Registry {
     fn start(fixture: &Fixture) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let host = free.local_addr().expect("an address").to_string();
-        drop(free);
+        let host = format!("127.0.0.1:{}", free_port());
         let folder = fixture.join("registry");
         let config = format!(
             "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '{host}'}}\n",

@@ -1,13 +1,13 @@
 //! Repositories and archives behind web servers: what goes wrong on the way is tried again, gone on with, or refused.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use medic_repository::publish::{Publication, SigningKey, publish};
 
+use crate::ports::free_port;
 use crate::support::{Ended, Package, World, noise};
 use crate::web::{Trick, Web};
 
@@ -153,7 +153,7 @@ fn a_server_that_is_busy_is_asked_again_and_one_that_is_gone_is_a_warning() {
     shop.web.play("index", 1, Trick::Status(429));
     shop.pkg(&["install", "web"]).ok();
     shop.pkg(&["repo", "remove", "shop"]).ok();
-    let free = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound");
+    let free = format!("127.0.0.1:{}", free_port());
     shop.pkg(&["repo", "add", "gone", &format!("http://{free}")]).failed(4, "refused");
     let settings = shop.world.root().join("srv/settings/medic-os/repositories/gone");
     fs::write(settings, format!("http://{free}\n")).expect("written");
@@ -248,7 +248,7 @@ impl Secure {
         let rest =
             ["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", "key.pem", "-out", "cert.pem"];
         openssl(keys, &[&new[..], &server, &rest].concat());
-        let port = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound").port();
+        let port = free_port();
         let child = Command::new("openssl")
             .args(["s_server", "-WWW", "-quiet", "-accept", &port.to_string()])
             .arg("-cert")

@@ -19,6 +19,8 @@ mod hostile;
 mod install;
 mod logins;
 mod mounts;
+#[path = "../support/ports.rs"]
+mod ports;
 mod publishing;
 mod registry;
 mod remove;

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::ports::free_port;
+
 /// The registry's name, which only the proxy knows.
 pub const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 /// What moto's tokens say, as those of ECR do: a name and a password.
@@ -151,7 +153,7 @@ fn python() -> Command {
 
 impl Moto {
     fn start(unsigned: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound").port();
+        let port = free_port();
         let child = python()
             .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
             .env("INITIAL_NO_AUTH_ACTION_COUNT", unsigned)

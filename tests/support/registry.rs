@@ -1,10 +1,12 @@
 //! A real registry, Debian's docker-registry, in a folder of its own.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use crate::ports::free_port;
 
 /// The name and the password that a guarded registry wants.
 pub const LOGIN: (&str, &str) = ("medic", "open sesame");
@@ -50,7 +52,7 @@ impl Registry {
     /// When it cannot be started.
     pub fn start(folder: &Path, setup: Setup<'_>) -> Self {
         fs::create_dir_all(folder).expect("writable");
-        let port = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("bound").port();
+        let port = free_port();
         let shown = |name: &str| folder.join(name).display().to_string();
         let mut config = format!(
             "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: '{}'}}}}\nhttp:\n  addr: '127.0.0.1:{port}'\n",

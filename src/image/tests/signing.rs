@@ -17,6 +17,7 @@ use medic_model::Arch;
 use medic_repository::Network;
 use medic_repository::registry::{Client, Machine, Scheme, Tag};
 use serde_json::{Value, json};
+use support::ports::free_port;
 use support::{Maker, definition, has, settings};
 
 const NAME: &str = "medic/web";
@@ -37,9 +38,7 @@ impl Registry {
             return None;
         }
         let folder = tempfile::tempdir().expect("a folder");
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("an address").port();
-        drop(free);
+        let port = free_port();
         let config = format!(
             "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n",
             folder.path().join("registry").display()

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 use medic_image::{Connection, Docker, DockerError};
 
-use crate::served::free_port;
 use crate::support::Tiny;
+use crate::support::ports::free_port;
 
 pub fn no_daemon_is_said_in_words() {
     let folder = tempfile::tempdir().expect("a folder");

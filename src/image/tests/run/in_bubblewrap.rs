@@ -9,7 +9,8 @@ use medic_image::run::bubblewrap::{self, Programs};
 use medic_image::run::{RunSettings, Volume};
 
 use crate::programs;
-use crate::served::{Output, free_port, get, publish, serves_and_stops, wait_for};
+use crate::served::{Output, get, publish, serves_and_stops, wait_for};
+use crate::support::ports::free_port;
 use crate::support::{Heard, Tiny, done, has, skip};
 
 pub fn bubblewrap_runs_serves_and_stops() {

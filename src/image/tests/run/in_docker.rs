@@ -8,7 +8,8 @@ use std::time::Duration;
 use medic_image::run::{RunSettings, Volume, docker};
 use medic_image::{Compression, Connection, Docker, DockerError, Image, RunError, assemble};
 
-use crate::served::{Output, free_port, get, publish, serves_and_stops};
+use crate::served::{Output, get, publish, serves_and_stops};
+use crate::support::ports::free_port;
 use crate::support::{Heard, IMAGE, Tiny, call, definition, done, settings, skip};
 
 pub fn daemon() -> Option<Docker> {

@@ -1,7 +1,7 @@
 //! Running something that serves, and seeing that it does.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -10,14 +10,6 @@ use medic_image::RunError;
 use medic_image::run::{Publish, Stream};
 
 use crate::support::note;
-
-/// A port that is free now.
-pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("a port")
-        .port()
-}
 
 pub fn publish(port: u16) -> Publish {
     Publish { host: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), inside: "80/tcp".parse().expect("a port") }

@@ -1,6 +1,9 @@
 //! Small real packages, made with the same writer as all: a static busybox, and an init that is a shell script.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
+#[path = "../../../../tests/support/ports.rs"]
+pub mod ports;
+
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
