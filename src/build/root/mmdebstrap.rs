@@ -16,6 +16,9 @@ use crate::store::{StoreError, make_folder};
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// How many of mmdebstrap's last lines are shown when it fails.
 const LINES: usize = 12;
+/// Bytes without which no root can be made: lists of packages, packages, and the tree. Asked for before apt is called, which may
+/// stand still for ever when its disk runs full while it unpacks the lists.
+const ROOM: u64 = 256 << 20;
 
 /// What is done with the tar that mmdebstrap writes; gives the packages found in it.
 type Unpack<'a> = dyn Fn(&mut dyn Read) -> Result<Vec<DebianPackage>, BuildError> + 'a;
@@ -64,6 +67,7 @@ fn from_mirror(
     let scratch = work.join("scratch");
     crate::store::remove_all(&work.join("tree"))?;
     make_folder(&scratch)?;
+    StoreError::unless_free(&scratch, ROOM)?;
     make_folder(log.parent().unwrap_or(work))?;
     let output = File::create(log).map_err(StoreError::from_io("write", log))?;
     let keyring = Path::new(KEYRING).is_file().then_some(KEYRING);

@@ -44,6 +44,15 @@ impl StoreError {
         }
     }
 
+    /// A full disk, when less than `bytes` are free where the path is, or would be.
+    ///
+    /// # Errors
+    /// Just that.
+    pub fn unless_free(path: &Path, bytes: u64) -> Result<(), Self> {
+        let free = free_bytes(path);
+        if free < bytes { Err(Self::Full { path: path.to_owned(), free }) } else { Ok(()) }
+    }
+
     /// For `map_err`.
     pub fn from_io<'a>(operation: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
         move |source| Self::new(operation, path, source)
@@ -91,5 +100,9 @@ mod tests {
         assert!(error.contains("MEDIC_OS_STORE"), "{error}");
         let other = StoreError::new("write", "/x", io::Error::from_raw_os_error(13)).to_string();
         assert_eq!(other, "cannot write '/x': Permission denied (os error 13)");
+        let path = Path::new("/tmp/store/x");
+        assert!(StoreError::unless_free(path, 0).is_ok());
+        let error = StoreError::unless_free(path, u64::MAX).expect_err("no disk is that large").to_string();
+        assert!(error.contains("the disk is full: '/tmp/store/x'"), "{error}");
     }
 }
