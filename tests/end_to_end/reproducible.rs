@@ -4,25 +4,30 @@ use std::collections::BTreeMap;
 
 use medic_tests::command::call;
 use medic_tests::fixture::Fixture;
-use medic_tests::xtask::{nginx_image, xtask};
+use medic_tests::xtask::xtask;
 use serde_json::Value;
 
 /// The end of the line of the fixture's recipe that compiles.
 const COMPILE: &str = "/bin/hello\" hello.c\n";
 
 #[test]
-fn the_image_built_again_under_other_conditions_has_the_same_digest() {
-    let image = nginx_image();
+fn a_package_built_again_under_other_conditions_has_the_recorded_digest() {
     // Another workspace, store, host name, time, locale, time zone, umask, order of files, number of jobs and of processors. The
-    // sources come from the first store, by digest; everything else but the build roots is made anew.
-    let outcome = xtask(&["reproduce", "nginx", "--json"]).success();
+    // sources come from the first store, by digest; everything else but the build roots is made anew. Every image is built twice
+    // so by the workflow's job `reproduce`, for which this would take too long.
+    let outcome = xtask(&["reproduce", "busybox", "--json"]).success();
     let answer: Value = serde_json::from_str(outcome.text()).expect("JSON");
     assert_eq!(answer["same"], true, "{answer}");
-    assert_eq!(answer["images"][0]["first"], image.digest.as_str());
-    assert_eq!(answer["images"][0]["second"], image.digest.as_str());
-    for (kind, least) in [("components", 8), ("packages", 4), ("conditions", 9)] {
+    for (kind, least) in [("components", 1), ("packages", 1), ("conditions", 9)] {
         let count = answer[kind].as_array().map_or(0, Vec::len);
         assert!(count >= least, "{count} {kind}: {answer}");
+    }
+    let package = &answer["packages"][0];
+    let golden =
+        std::fs::read_to_string(medic_tests::workspace().join("packages/golden.yaml")).expect("there");
+    for build in ["first", "second"] {
+        let digest = package[build].as_str().expect("a digest");
+        assert!(golden.contains(digest.trim_start_matches("sha256:")), "{package}");
     }
 }
 
