@@ -58,6 +58,8 @@ fn every_command_of_the_tutorial_does_what_it_says() {
                 let mut command = Command::new("sh");
                 command.args(["-eu", "-c", &text]).current_dir(scratch.path()).env("PATH", &path);
                 command.env("MEDIC_OS_STORE", store.text()).env("MEDIC_OS_WORKSPACE", scratch.path());
+                // Who follows it is no CI, which wants locks.
+                command.env_remove("CI");
                 said = run(&mut command).success().stdout;
                 run_blocks += 1;
             }
