@@ -166,7 +166,7 @@ fn package(
     }
     let same = |found: &&PackageFound| {
         let manifest = &found.package.manifest;
-        manifest.name == definition.name && manifest.arch == context.settings.arch
+        manifest.name == *definition.installed_name() && manifest.arch == context.settings.arch
     };
     let newest = found.iter().filter(same).max_by_key(|found| found.used);
     Ok(newest.map(|found| current(&found.package, false)))

@@ -81,7 +81,7 @@ pub(crate) fn golden_entries_on(
             definition: made_from.definition,
             roots: made_from.roots,
         };
-        (package.manifest.name.clone(), entry)
+        (package.name.clone(), entry)
     };
     Ok(whole.packages.iter().zip(&whole.made_from).map(entry).collect())
 }

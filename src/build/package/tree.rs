@@ -115,7 +115,7 @@ fn licences_of_linked(source: &Source<'_>) -> Result<Vec<Tree>, BuildError> {
 /// # Errors
 /// A path grows beyond the limits.
 pub fn whole(source: &Source<'_>, parts: Parts) -> Result<Tree, BuildError> {
-    let name = &source.definition.name;
+    let name = source.definition.installed_name();
     let software = layout::software_tree(name, &manifest::version(source)?, source.arch);
     let mut whole = Tree::new();
     let own = parts.own;
