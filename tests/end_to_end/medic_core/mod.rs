@@ -1,0 +1,9 @@
+//! medic-core on its stand-in for CouchDB: the same scripts, settings and nginx as the real one, another engine.
+
+mod durability;
+mod failures;
+mod first_boot;
+mod reload;
+mod replication;
+mod serving;
+mod surface;
