@@ -15,14 +15,21 @@ handshake() ->
     Chain = #{root => Options, intermediates => [], peer => Options},
     #{server_config := Server, client_config := Client} =
         public_key:pkix_test_data(#{server_chain => Chain, client_chain => Chain}),
-    {ok, Listening} = ssl:listen(0, [{ip, {127, 0, 0, 1}} | Server]),
+    Passive = [binary, {active, false}],
+    {ok, Listening} = ssl:listen(0, [{ip, {127, 0, 0, 1}} | Passive ++ Server]),
     {ok, {_, Port}} = ssl:sockname(Listening),
-    spawn_link(fun() ->
-        {ok, Accepted} = ssl:transport_accept(Listening),
-        {ok, Socket} = ssl:handshake(Accepted),
-        ok = ssl:send(Socket, "hello")
-    end),
-    {ok, Socket} = ssl:connect({127, 0, 0, 1}, Port, [{verify, verify_peer}, {server_name_indication, disable} | Client]),
-    receive {ssl, Socket, "hello"} -> ok end,
-    {ok, Information} = ssl:connection_information(Socket, [protocol, selected_cipher_suite]),
-    Information.
+    spawn_link(fun() -> echo(Listening) end),
+    {ok, Socket} = ssl:connect({127, 0, 0, 1}, Port, [{server_name_indication, disable} | Passive ++ Client]),
+    ok = ssl:send(Socket, <<"hello">>),
+    {ok, <<"hello">>} = ssl:recv(Socket, 5),
+    {ok, Agreed} = ssl:connection_information(Socket, [protocol, selected_cipher_suite]),
+    ok = ssl:close(Socket),
+    Agreed.
+
+%% Sends back what comes first, and ends when the other end has gone.
+echo(Listening) ->
+    {ok, Accepted} = ssl:transport_accept(Listening),
+    {ok, Socket} = ssl:handshake(Accepted),
+    {ok, Text} = ssl:recv(Socket, 5),
+    ok = ssl:send(Socket, Text),
+    {error, closed} = ssl:recv(Socket, 0).
