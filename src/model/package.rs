@@ -53,6 +53,9 @@ pub struct PackageDefinition {
     /// Paths of the components' trees that are left out: a path leaves out all that is below it.
     #[serde(default)]
     pub exclude: Vec<crate::RelPath>,
+    /// Whether it is left out where all packages are meant, since not everybody can have its sources.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub on_demand: bool,
     /// What the checks find in the package and is meant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exceptions: Vec<Exception>,

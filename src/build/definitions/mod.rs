@@ -173,6 +173,20 @@ impl Definitions {
         })
     }
 
+    /// The packages that are meant where none is named, sorted: all but those that are built on demand only.
+    ///
+    /// # Errors
+    /// As [`Self::recipe_names`]; the definition of a package is wrong.
+    pub fn usual_package_names(&self) -> Result<Vec<PackageName>, DefinitionError> {
+        let mut names = Vec::new();
+        for name in self.package_names()? {
+            if !self.package(&name)?.on_demand {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
     /// The names of all images, sorted: the files of `images/` that end in `.yaml`.
     ///
     /// # Errors

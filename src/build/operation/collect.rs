@@ -101,9 +101,9 @@ impl Survey {
     }
 }
 
-/// Every package of the workspace, those that only an image names included.
+/// Every package of the workspace, but those that are built on demand only and no image names.
 fn wanted(settings: &Settings, definitions: &Definitions) -> Result<Vec<PackageDefinition>, BuildError> {
-    let mut names: BTreeSet<PackageName> = definitions.package_names()?.into_iter().collect();
+    let mut names: BTreeSet<PackageName> = definitions.usual_package_names()?.into_iter().collect();
     for image in definitions.image_names()? {
         names.extend(definitions.image(&image)?.packages);
     }
