@@ -1,5 +1,6 @@
 //! medic-core on its stand-in for CouchDB: the same scripts, settings and nginx as the real one, another engine.
 
+mod deployment;
 mod durability;
 mod failures;
 mod first_boot;
@@ -7,3 +8,4 @@ mod reload;
 mod replication;
 mod serving;
 mod surface;
+mod upgrade;
