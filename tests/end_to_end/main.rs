@@ -6,7 +6,6 @@ mod arm64;
 mod bad_input;
 mod checks;
 mod documents;
-mod engine;
 mod fetching;
 mod golden;
 mod images;
