@@ -4,6 +4,7 @@ mod deployment;
 mod durability;
 mod failures;
 mod first_boot;
+mod legacy;
 mod reload;
 mod replication;
 mod serving;
