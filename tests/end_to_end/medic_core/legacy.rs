@@ -51,7 +51,11 @@ fn a_volume_of_3_x_keeps_its_passwords_and_its_certificate() {
     assert!(certificate(&core.container.address(443)).contains("CN = of.3.x"));
     core.must_put("/patients", "");
     let aside = core.container.shell("ls -d /srv/software*/medic-core/v3.9.0").success();
-    assert!(!aside.text().starts_with("/srv/software/"), "3.x's programs were not put aside: {}", aside.text());
+    assert!(
+        !aside.text().starts_with("/srv/software/"),
+        "3.x's programs were not put aside: {}",
+        aside.text()
+    );
     core.container.exec(&["pkg", "verify"]).success();
 
     // Another password for one of them leaves the others as they are.
