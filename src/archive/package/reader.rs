@@ -4,24 +4,27 @@
 //! Only a header that differs is looked into, to say how. So there is nothing that an archive can make this
 //! program allocate, skip or misunderstand, and what is unpacked is exactly what the manifest says.
 //!
-//! Decompressing is a thread of its own (`flow`), so that it goes on while the sink writes.
+//! Decompressing, with the digests of all contents, is a thread of its own (`flow`, `contents`): it goes on while the sink writes.
 
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::Path;
+use std::sync::mpsc::Receiver;
 use std::thread;
 
 use fs_err as fs;
-use medic_model::Manifest;
 use medic_model::manifest::{Entry, FILE_NAME, MAX_ENTRIES};
+use medic_model::{Manifest, Sha256};
 
 use super::WINDOW_LOG;
 use super::sink::Sink;
 use super::{MANIFEST_MODE, PackageError};
-use crate::digest::{DigestReader, Digested, Digester};
+use crate::digest::{DigestReader, Digested};
 use crate::header::{BLOCK, Member, MemberKind};
+use contents::Contents;
 use diagnosis::diagnose;
 use flow::Flow;
 
+mod contents;
 mod diagnosis;
 mod flow;
 
@@ -105,8 +108,9 @@ impl<R: Read + Send> PackageReader<R> {
     pub fn unpack(self, sink: &mut dyn Sink) -> Result<(Manifest, Digested), PackageError> {
         let Self { input: Input { archive, decoder }, manifest, mtime } = self;
         let digested = thread::scope(|scope| {
-            let mut input = Input { archive, decoder: Flow::new(scope, decoder) };
-            input.entries(&manifest, mtime, sink)?;
+            let (contents, digests) = Contents::new(decoder, &manifest.entries, mtime);
+            let mut input = Input { archive, decoder: Flow::new(scope, contents) };
+            input.entries(&manifest, mtime, &digests, sink)?;
             input.end(&manifest)
         })?;
         Ok((manifest, digested))
@@ -193,7 +197,13 @@ impl<R: Read> Input<Decoder<R>> {
 }
 
 impl<T: Read> Input<T> {
-    fn entries(&mut self, manifest: &Manifest, mtime: u64, sink: &mut dyn Sink) -> Result<(), PackageError> {
+    fn entries(
+        &mut self,
+        manifest: &Manifest,
+        mtime: u64,
+        digests: &Receiver<Sha256>,
+        sink: &mut dyn Sink,
+    ) -> Result<(), PackageError> {
         for (index, entry) in manifest.entries.iter().enumerate() {
             self.header(manifest, index, mtime)?;
             let failed = |source| PackageError::Sink {
@@ -204,7 +214,7 @@ impl<T: Read> Input<T> {
             match entry {
                 Entry::Directory { path, mode } => sink.directory(path, *mode).map_err(failed)?,
                 Entry::Link { path, target } => sink.link(path, target).map_err(failed)?,
-                Entry::File { .. } => self.file(entry, sink)?,
+                Entry::File { .. } => self.file(entry, digests, sink)?,
             }
         }
         Ok(())
@@ -222,12 +232,17 @@ impl<T: Read> Input<T> {
         Ok(())
     }
 
-    fn file(&mut self, entry: &Entry, sink: &mut dyn Sink) -> Result<(), PackageError> {
+    fn file(
+        &mut self,
+        entry: &Entry,
+        digests: &Receiver<Sha256>,
+        sink: &mut dyn Sink,
+    ) -> Result<(), PackageError> {
         let Entry::File { path, mode, size, sha256 } = entry else { return Ok(()) };
         let mut content = Content {
             decoder: &mut self.decoder,
             left: *size,
-            digester: Digester::default(),
+            digests,
             state: State::Reading,
             wanted: sha256,
         };
@@ -282,7 +297,7 @@ impl<T: Read> Input<T> {
     }
 }
 
-impl<R: Read + Send> Input<Flow<'_, Decoder<R>>> {
+impl<'m, R: Read + Send> Input<Flow<'_, Contents<'m, Decoder<R>>>> {
     /// The two blocks of zeros, the end of the frame, the end of the file.
     fn end(mut self, manifest: &Manifest) -> Result<Digested, PackageError> {
         let first = self.block("the end")?;
@@ -298,7 +313,7 @@ impl<R: Read + Send> Input<Flow<'_, Decoder<R>>> {
             return Err(PackageError::Trailing { archive });
         }
         let read = |source| PackageError::Read { archive: archive.clone(), source };
-        let mut rest = self.decoder.finish().map_err(read)?.finish();
+        let mut rest = self.decoder.finish().map_err(read)?.into_inner().finish();
         let after = rest.fill_buf().map_err(read)?;
         if !after.is_empty() {
             return Err(PackageError::Trailing { archive });
@@ -311,23 +326,27 @@ impl<R: Read + Send> Input<Flow<'_, Decoder<R>>> {
 struct Content<'a, T> {
     decoder: &'a mut T,
     left: u64,
-    digester: Digester,
-    wanted: &'a medic_model::Sha256,
+    /// The next one is this content's, once all of it has been read.
+    digests: &'a Receiver<Sha256>,
+    wanted: &'a Sha256,
     state: State,
 }
 
 enum State {
     Reading,
     Right,
-    Wrong(medic_model::Sha256),
+    Wrong(Sha256),
     Failed(io::Error),
 }
 
 impl<T> Content<'_, T> {
     fn finish(&mut self) -> io::Result<usize> {
         if matches!(self.state, State::Reading) {
-            let found = std::mem::take(&mut self.digester).finish().sha256;
-            self.state = if found == *self.wanted { State::Right } else { State::Wrong(found) };
+            self.state = match self.digests.recv() {
+                Ok(found) if found == *self.wanted => State::Right,
+                Ok(found) => State::Wrong(found),
+                Err(_) => State::Failed(io::Error::other("the thread that decompresses has ended")),
+            };
         }
         match self.state {
             State::Right => Ok(0),
@@ -352,7 +371,6 @@ impl<T: Read> Read for Content<'_, T> {
             Ok(0) if room == 0 => Ok(0),
             Ok(0) => Err(self.fail(io::ErrorKind::UnexpectedEof.into())),
             Ok(count) => {
-                self.digester.update(&buffer[..count]);
                 self.left -= count as u64;
                 Ok(count)
             }

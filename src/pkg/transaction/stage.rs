@@ -1,7 +1,7 @@
 //! Staging: every new thing is made beside its place, under a passing name. Nothing that is live changes.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::{BufWriter, Read, Write};
 
 use medic_archive::digest::Digester;
 use medic_model::{PackageName, RelPath, Sha256};
@@ -83,17 +83,19 @@ impl Staging<'_> {
                 self.unpack(package, &version)?;
                 self.versions.insert(path.clone(), version);
             }
-            Content::Receipt { package } => folder.write_new(&name, &self.receipt(package)?, 0o644)?,
+            Content::Receipt { package } => self.receipt(folder, &name, package)?,
         }
         Ok(())
     }
 
-    fn receipt(&self, package: &PackageName) -> Result<Vec<u8>, Error> {
+    /// Written as it is made: of many entries there is much text.
+    fn receipt(&self, folder: &Folder, name: &str, package: &PackageName) -> Result<(), Error> {
         let receipt = self.materials.receipts.get(package);
         let receipt = receipt.ok_or_else(|| Error::NotInstalled { package: package.clone() })?;
-        let file = medic_model::layout::receipt(package);
-        let text = serde_json::to_vec(receipt);
-        Ok(text.map_err(|error| medic_model::DocumentError::whole(file.as_str(), error))?)
+        let mut file = BufWriter::with_capacity(128 << 10, folder.create_new(name, 0o644)?);
+        let written = serde_json::to_writer(&mut file, receipt).map_err(std::io::Error::from);
+        let written = written.and_then(|()| file.flush());
+        Ok(written.map_err(|error| FileError::new("write", folder.path_of(name), error))?)
     }
 
     /// Unpacks an archive: its software into the tree staged before, the rest into `version`. Completes its receipt.
@@ -129,8 +131,7 @@ impl Staging<'_> {
         }
         receipt.origin =
             medic_model::receipt::Origin::Archive { sha256: digested.sha256, location: archive.location };
-        version.write_new("receipt.json", &self.receipt(package)?, 0o644)?;
-        Ok(())
+        self.receipt(version, "receipt.json", package)
     }
 
     fn copy(&self, from: &RelPath, to: &Folder, name: &str, wanted: Wanted) -> Result<(), Error> {

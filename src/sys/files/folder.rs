@@ -213,9 +213,13 @@ impl Folder {
     /// The name is taken, or there is no space.
     pub fn create_new(&self, name: impl AsRef<OsStr>, mode: u32) -> Result<File, FileError> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let created = fs::openat(&self.fd, name.as_ref(), flags, Mode::from_raw_mode(mode & 0o700));
-        let fd = self.at("create", &name, created)?;
-        self.at("set the permissions of", &name, fs::fchmod(&fd, Mode::from_raw_mode(mode)))?;
+        let plain = Mode::from_raw_mode(mode & 0o777);
+        let fd = self.at("create", &name, fs::openat(&self.fd, name.as_ref(), flags, plain))?;
+        // Setting what is right already would cost as much as writing a small file does.
+        let stat = self.at("look at", &name, fs::fstat(&fd))?;
+        if stat.st_mode & 0o7777 != mode {
+            self.at("set the permissions of", &name, fs::fchmod(&fd, Mode::from_raw_mode(mode)))?;
+        }
         Ok(File::from(fd))
     }
 
