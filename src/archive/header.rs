@@ -41,6 +41,13 @@ impl Member<'_> {
         bytes
     }
 
+    /// Bytes of [`Self::header`], which is not made.
+    pub(crate) fn header_size(&self) -> u64 {
+        let records = self.pax_records(&self.stored_path()).len();
+        let extended = if records == 0 { 0 } else { BLOCK + records.next_multiple_of(BLOCK) };
+        (extended + BLOCK) as u64
+    }
+
     /// Bytes of content, without padding.
     pub(crate) fn size(&self) -> u64 {
         if let MemberKind::File { size, .. } = self.kind { size } else { 0 }
@@ -145,6 +152,25 @@ mod tests {
             let text = record("linkpath", &"y".repeat(length));
             let (number, _) = text.split_once(' ').expect("a number");
             assert_eq!(number.parse(), Ok(text.len()));
+        }
+    }
+
+    #[test]
+    fn the_size_of_a_header_is_known_without_it() {
+        let target = "t".repeat(300);
+        let kinds = [
+            MemberKind::Directory { mode: 0o755 },
+            MemberKind::File { mode: 0o644, size: MAX_OCTAL_SIZE },
+            MemberKind::File { mode: 0o644, size: MAX_OCTAL_SIZE + 1 },
+            MemberKind::Link { target: &target[..100] },
+            MemberKind::Link { target: &target },
+        ];
+        for length in [1, 99, 100, 101, 480, 490, 500, 510, 1000] {
+            let path = "y".repeat(length);
+            for kind in kinds {
+                let member = Member { path: &path, mtime: 0, kind };
+                assert_eq!(member.header_size(), member.header().len() as u64, "{length}, {kind:?}");
+            }
         }
     }
 

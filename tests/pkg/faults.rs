@@ -94,8 +94,9 @@ fn every_point(trace: &str, changing: bool) -> Vec<Point> {
 
 fn strace(world: &World, args: &[OsString], options: &[String]) -> (Ended, String) {
     let file = world.archives().join("trace");
-    let mut strace = Command::new("strace");
-    strace.arg("-qq").args(options).arg("-o").arg(&file);
+    // glibc reads its own mappings line by line: at other addresses each time, it would be in another number of calls.
+    let mut strace = Command::new("setarch");
+    strace.args(["--addr-no-randomize", "strace", "-qq"]).args(options).arg("-o").arg(&file);
     let run = strace.arg(PKG).arg("--root").arg(world.root()).args(args).output().expect("strace runs");
     let ended = Ended::of(&run);
     let trace = std::fs::read_to_string(&file).unwrap_or_else(|_| panic!("{ended:?}"));

@@ -49,6 +49,18 @@ impl Image {
         Self { folder, root, packages, depends, environment: Vec::new() }
     }
 
+    /// With a copy of the program, for users who may not look into the folder where it was compiled.
+    pub fn with_own_program(self) -> Self {
+        let own = self.root.join("supervisor");
+        fs::copy(PROGRAM, &own).expect("copied");
+        for name in NAMES {
+            let link = self.root.join("boot").join(name);
+            fs::remove_file(&link).expect("removed");
+            symlink(&own, link).expect("linked");
+        }
+        self
+    }
+
     pub fn root(&self) -> &Path {
         &self.root
     }

@@ -35,7 +35,8 @@ fn any_user_may_run_it_and_only_that_user_and_root_may_command_it() {
     if !is_root() {
         return;
     }
-    let image = Image::new().service("p", "s", "id -u; exec sleep 100000", json!({"user": "root"}));
+    let image = Image::new().with_own_program();
+    let image = image.service("p", "s", "id -u; exec sleep 100000", json!({"user": "root"}));
     for folder in ["", "run", "srv", "srv/system", "boot"] {
         fs::set_permissions(image.root().join(folder), fs::Permissions::from_mode(0o777)).expect("changed");
     }

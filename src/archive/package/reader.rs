@@ -108,7 +108,7 @@ impl<R: Read + Send> PackageReader<R> {
     pub fn unpack(self, sink: &mut dyn Sink) -> Result<(Manifest, Digested), PackageError> {
         let Self { input: Input { archive, decoder }, manifest, mtime } = self;
         let digested = thread::scope(|scope| {
-            let (contents, digests) = Contents::new(decoder, &manifest.entries, mtime);
+            let (contents, digests) = Contents::new(decoder, &manifest.entries);
             let mut input = Input { archive, decoder: Flow::new(scope, contents) };
             input.entries(&manifest, mtime, &digests, sink)?;
             input.end(&manifest)
@@ -154,7 +154,7 @@ impl<R: Read> Input<Decoder<R>> {
             member: FILE_NAME.to_owned(),
             source,
         };
-        let buffered = BufReader::with_capacity(128 << 10, DigestReader::new(reader));
+        let buffered = BufReader::with_capacity(64 << 10, DigestReader::new(reader));
         let mut decoder = zstd::Decoder::with_buffer(buffered).map_err(failed)?.single_frame();
         decoder.window_log_max(WINDOW_LOG).map_err(failed)?;
         Ok(Self { archive, decoder })
@@ -248,7 +248,8 @@ impl<T: Read> Input<T> {
         };
         let taken = sink.file(path, *mode, *size, &mut content);
         // What the sink left unread is verified all the same, unless it failed.
-        let drained = if taken.is_ok() { io::copy(&mut content, &mut io::sink()).map(drop) } else { Ok(()) };
+        let unread = taken.is_ok() && !matches!(content.state, State::Right);
+        let drained = if unread { io::copy(&mut content, &mut io::sink()).map(drop) } else { Ok(()) };
         let member = path.to_string();
         match content.state {
             State::Wrong(found) => {

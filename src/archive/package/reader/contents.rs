@@ -16,7 +16,6 @@ use crate::header::BLOCK;
 pub(super) struct Contents<'m, T> {
     reader: T,
     entries: Iter<'m, Entry>,
-    mtime: u64,
     /// Bytes before the next content.
     gap: u64,
     /// Bytes of the content that are still to come.
@@ -30,10 +29,10 @@ pub(super) struct Contents<'m, T> {
 impl<'m, T> Contents<'m, T> {
     /// Reads these entries. The digests of the files come in their order: each has been sent once the last byte
     /// of its content, or of its header if it is empty, has been read.
-    pub(super) fn new(reader: T, entries: &'m [Entry], mtime: u64) -> (Self, Receiver<Sha256>) {
+    pub(super) fn new(reader: T, entries: &'m [Entry]) -> (Self, Receiver<Sha256>) {
         let (digests, receiver) = channel();
         let (entries, digester) = (entries.iter(), Digester::default());
-        let mut contents = Self { reader, entries, mtime, gap: 0, left: 0, padding: 0, digester, digests };
+        let mut contents = Self { reader, entries, gap: 0, left: 0, padding: 0, digester, digests };
         contents.next_file();
         (contents, receiver)
     }
@@ -46,7 +45,7 @@ impl<'m, T> Contents<'m, T> {
     fn next_file(&mut self) {
         self.gap = std::mem::take(&mut self.padding);
         for entry in self.entries.by_ref() {
-            self.gap += member(entry, self.mtime).header().len() as u64;
+            self.gap += member(entry, 0).header_size();
             if let Entry::File { size, .. } = entry {
                 self.left = *size;
                 self.padding = size.next_multiple_of(BLOCK as u64) - size;
@@ -130,7 +129,7 @@ mod tests {
         let entries = entries();
         let (bytes, ends) = archive(&entries);
         for step in [1, 7, 511, BLOCK, 4 * BLOCK + 1, bytes.len()] {
-            let (mut contents, digests) = Contents::new(&bytes[..], &entries, 7);
+            let (mut contents, digests) = Contents::new(&bytes[..], &entries);
             let (mut read, mut found) = (0, Vec::new());
             let mut buffer = vec![0; step];
             loop {
