@@ -179,6 +179,9 @@ impl Couch {
             .iter()
             .flat_map(|change| change.changes.iter().map(|one| json!({"id": change.id, "rev": one.rev})))
             .collect();
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
         let path = format!("/{}/_bulk_get?revs=true", name.in_url());
         let answer: Answer = self.change("POST", &path, Some(&json!({ "docs": wanted })))?;
         let mut documents = Vec::with_capacity(wanted.len());
