@@ -20,6 +20,8 @@ pub mod fixture;
 pub mod folder_server;
 #[path = "support/http.rs"]
 pub mod http;
+#[path = "support/medic_core.rs"]
+pub mod medic_core;
 #[path = "support/ports.rs"]
 pub mod ports;
 #[path = "support/python.rs"]

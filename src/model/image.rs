@@ -204,6 +204,24 @@ impl fmt::Display for Port {
 text_serde!(Port, "a port such as 443/tcp");
 
 impl ImageDefinition {
+    /// The same image, with each package under another name.
+    ///
+    /// # Errors
+    /// That of `name`.
+    pub fn renamed<E>(self, name: impl Fn(&PackageName) -> Result<PackageName, E>) -> Result<Self, E> {
+        let all = |names: Vec<PackageName>| names.iter().map(&name).collect::<Result<Vec<_>, E>>();
+        let link = |(path, link): (AbsPath, Link)| Ok((path, Link { package: name(&link.package)?, ..link }));
+        let wanted = |(package, wanted): (PackageName, VersionReq)| Ok((name(&package)?, wanted));
+        Ok(Self {
+            version_of: name(&self.version_of)?,
+            packages: all(self.packages)?,
+            versions: self.versions.into_iter().map(wanted).collect::<Result<_, E>>()?,
+            layers: self.layers.into_iter().map(all).collect::<Result<_, E>>()?,
+            links: self.links.into_iter().map(link).collect::<Result<_, E>>()?,
+            ..self
+        })
+    }
+
     /// Reads a document that extends no other.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod images;
 mod interrupted;
 mod keeping_up;
 mod locks;
+mod medic_core;
 mod new_recipes;
 mod other_tools;
 mod outputs;

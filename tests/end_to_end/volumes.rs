@@ -34,41 +34,17 @@ fn an_empty_folder_works_with_a_read_only_root() {
 }
 
 /// An image like the present one, but older: the same package definitions in another workspace, with a lower version.
-fn older_image(scratch: &Scratch) -> String {
-    let workspace = medic_tests::workspace();
-    for folder in ["recipes", "packages", "images", "src", "tests", "xtask", ".cargo"] {
-        let from = workspace.join(folder);
-        call("cp", &["-a", &from.to_string_lossy(), &scratch.path().to_string_lossy()]).success();
-    }
-    for file in ["Cargo.toml", "Cargo.lock", "LICENSE"] {
-        let from = workspace.join(file);
-        call("cp", &["-a", &from.to_string_lossy(), &scratch.path().to_string_lossy()]).success();
-    }
-    let definition = scratch.join("packages/nginx/package.yaml");
-    let text = std::fs::read_to_string(&definition).expect("the package is there");
-    let older = text.replacen("components: [nginx]", "components: [nginx]\nversion: 1.0.0", 1);
-    assert_ne!(text, older, "the definition has another form now");
-    std::fs::write(&definition, older).expect("writable");
-    let page = scratch.join("packages/nginx/settings/nginx/sites/default.conf");
-    let text = std::fs::read_to_string(&page).expect("the settings are there");
-    std::fs::write(&page, format!("# an older default\n{text}")).expect("writable");
-
-    let outcome = medic_tests::run(
-        std::process::Command::new(medic_tests::xtask::program())
-            .args(["build-image", "nginx", "--json", "--output", "docker"])
-            .env("MEDIC_OS_WORKSPACE", scratch.path())
-            // The locks are of the present definitions, and CI would want them.
-            .env_remove("CI")
-            .current_dir(scratch.path()),
-    );
-    built(&outcome.success()).reference
+fn older_image() -> String {
+    let older = Scratch::of_workspace("older");
+    older.change("packages/nginx/package.yaml", "components: [nginx]", "components: [nginx]\nversion: 1.0.0");
+    older.change("packages/nginx/settings/nginx/sites/default.conf", "", "# an older default\n");
+    built(&older.xtask(&["build-image", "nginx", "--json", "--output", "docker"]).success()).reference
 }
 
 #[test]
 fn an_older_volume_is_upgraded_and_keeps_what_was_edited() {
     let image = nginx_image();
-    let scratch = Scratch::new("older");
-    let older = older_image(&scratch);
+    let older = older_image();
     assert_eq!(older, "medic-os/nginx:1.0.0");
     let volume = Volume::new();
     {

@@ -108,9 +108,7 @@ impl Fixture {
     /// When the file does not hold it.
     #[track_caller]
     pub fn change(&self, below: &str, from: &str, to: &str) {
-        let text = std::fs::read_to_string(self.join(below)).expect("the file is there");
-        assert!(text.contains(from), "{below} does not hold '{from}'");
-        self.write(below, &text.replacen(from, to, 1));
+        self.scratch.change(below, from, to);
     }
 
     /// The builder, in this workspace.

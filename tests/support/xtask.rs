@@ -6,12 +6,12 @@ use std::sync::OnceLock;
 
 use crate::command::{Outcome, call, run};
 
-/// The image that the tests of the running system use.
+/// An image that the tests of the running system use.
 #[derive(Debug, Clone)]
 pub struct Built {
-    /// `medic-os/nginx:<version>`.
+    /// `medic-os/<image>:<version>`.
     pub reference: String,
-    /// The version of nginx in it.
+    /// Its version: of the nginx image, that of nginx.
     pub version: String,
     /// The digest of the image's manifest.
     pub digest: String,
@@ -27,12 +27,24 @@ pub struct Built {
 /// When it cannot be built, or no Docker daemon took it.
 pub fn nginx_image() -> &'static Built {
     static IMAGE: OnceLock<Built> = OnceLock::new();
-    IMAGE.get_or_init(|| {
-        let outcome = xtask(&["build-image", "nginx", "--json"]).success();
-        let built = built(&outcome);
-        assert!(outcome.stdout.contains("\"loaded\""), "no Docker daemon took the image: {}", outcome.stdout);
-        built
-    })
+    IMAGE.get_or_init(|| loaded("nginx"))
+}
+
+/// The same for medic-core-dev.
+///
+/// # Panics
+/// As [`nginx_image`].
+pub fn medic_core_image() -> &'static Built {
+    static IMAGE: OnceLock<Built> = OnceLock::new();
+    IMAGE.get_or_init(|| loaded("medic-core-dev"))
+}
+
+/// An image that is built and that Docker has.
+fn loaded(image: &str) -> Built {
+    let outcome = xtask(&["build-image", image, "--json"]).success();
+    let built = built(&outcome);
+    assert!(outcome.stdout.contains("\"loaded\""), "no Docker daemon took the image: {}", outcome.stdout);
+    built
 }
 
 /// What `build-image --json` said.
@@ -44,7 +56,7 @@ pub fn built(outcome: &Outcome) -> Built {
     let text =
         |key: &str| answer[key].as_str().unwrap_or_else(|| panic!("no '{key}' in {answer}")).to_owned();
     Built {
-        reference: format!("medic-os/nginx:{}", text("version")),
+        reference: format!("medic-os/{}:{}", text("image"), text("version")),
         version: text("version"),
         digest: text("digest"),
         archive: text("archive").into(),

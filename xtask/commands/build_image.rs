@@ -5,8 +5,9 @@ use std::io::Write;
 use std::num::NonZero;
 use std::path::PathBuf;
 
+use medic_build::definitions::Definitions;
 use medic_build::store::InUse;
-use medic_build::{BuiltPackage, Settings};
+use medic_build::{BuildError, BuiltPackage, Settings};
 use medic_image::docker::{Absent, Endpoint};
 use medic_image::plan::check_platform;
 use medic_image::{
@@ -132,7 +133,10 @@ pub fn assembled(
         .collect();
     let settings =
         AssembleSettings { store: settings.store.clone(), jobs, ..assemble_settings(context, settings.arch) };
-    Ok(assemble(definition, &archives, &settings, &ImageProgress(&*context.screen))?)
+    let definition = Definitions::new(&context.environment.workspace)
+        .as_installed(definition)
+        .map_err(BuildError::from)?;
+    Ok(assemble(&definition, &archives, &settings, &ImageProgress(&*context.screen))?)
 }
 
 /// What an assembly is told now, for an architecture.

@@ -25,7 +25,7 @@ pub fn build_package(arguments: &BuildPackage) -> Result<(), Failure> {
         writeln!(
             std::io::stdout(),
             "{} {}: {state}: {}",
-            package.manifest.name,
+            package.name,
             package.manifest.version,
             package.archive.display()
         )?;
@@ -41,7 +41,7 @@ pub fn build_package(arguments: &BuildPackage) -> Result<(), Failure> {
 
 fn json(package: &BuiltPackage) -> serde_json::Value {
     serde_json::json!({
-        "name": package.manifest.name,
+        "name": package.name,
         "version": package.manifest.version,
         "archive": package.archive,
         "sha256": package.sha256,

@@ -81,7 +81,8 @@ fn images(context: &Context, packages: &[CurrentPackage]) -> Result<Vec<CurrentI
         for arch in Arch::ALL {
             if let Some(packages) = archives(&definition, arch, packages) {
                 let settings = assemble_settings(context, arch);
-                images.push(CurrentImage { definition: definition.clone(), packages, settings });
+                let definition = definitions.as_installed(&definition).map_err(BuildError::from)?;
+                images.push(CurrentImage { definition, packages, settings });
             }
         }
     }

@@ -28,7 +28,7 @@ definition did not (with --strict: any record that does not fit); others: docs/e
 /// `golden`.
 #[derive(Debug, Args)]
 pub struct Golden {
-    /// Packages of packages/, such as nginx [default: all]
+    /// Packages of packages/, such as nginx [default: all but those with `on_demand`]
     pub packages: Vec<PackageName>,
     /// Compare, and change nothing: this is what happens anyway
     #[arg(long, conflicts_with = "update")]

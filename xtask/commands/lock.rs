@@ -116,7 +116,7 @@ fn show(arguments: &Lock, context: &Context, compared: &[Compared]) -> std::io::
 pub fn of(packages: &[BuiltPackage]) -> LockedPackages {
     let locked = |package: &BuiltPackage| {
         let locked = Locked { version: package.manifest.version.clone(), archive: package.sha256 };
-        (package.manifest.name.clone(), locked)
+        (package.name.clone(), locked)
     };
     LockedPackages { packages: packages.iter().map(locked).collect() }
 }

@@ -155,8 +155,7 @@ fn compare_image(
     found: &Reproduced,
 ) -> Result<ComparedImage, Failure> {
     let of = |packages: &[BuiltPackage]| -> Vec<BuiltPackage> {
-        let own =
-            |name: &PackageName| packages.iter().find(|package| package.manifest.name == *name).cloned();
+        let own = |name: &PackageName| packages.iter().find(|package| package.name == *name).cloned();
         definition.packages.iter().filter_map(own).collect()
     };
     let first = assembled(context, definition, &of(&found.first), &plan.first, context.jobs)?;

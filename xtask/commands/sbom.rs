@@ -85,7 +85,7 @@ fn of_image(
 ) -> Result<String, Failure> {
     match format {
         Format::Spdx => {
-            let version = packages.iter().find(|package| package.manifest.name == image.version_of);
+            let version = packages.iter().find(|package| package.name == image.version_of);
             let version = version.map_or_else(String::new, |package| package.manifest.version.to_string());
             Ok(image_document(image.name.as_str(), &version, arch, packages)?)
         }

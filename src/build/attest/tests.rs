@@ -171,7 +171,8 @@ fn the_provenance_of_an_image_names_its_packages_and_their_own_provenance() {
         fs_err::write(&documents.provenance, format!("{{\"of\": \"{arch}\"}}")).expect("written");
         let archive = folder.path().join(manifest.archive_name());
         let (sha256, size) = (Sha256::from_bytes([9; 32]), 1);
-        BuiltPackage { manifest, archive, sha256, size, documents, fresh: false, isolation: Vec::new() }
+        let name = manifest.name.clone();
+        BuiltPackage { name, manifest, archive, sha256, size, documents, fresh: false, isolation: Vec::new() }
     };
     let packages = [package(Arch::X64), package(Arch::Arm64)];
     let definition = folder.path().join("web.yaml");

@@ -58,6 +58,14 @@ impl Definitions {
         })
     }
 
+    /// An image with the names that its packages are installed under: those of variants are other ones.
+    ///
+    /// # Errors
+    /// A package's definition is wrong or does not exist.
+    pub fn as_installed(&self, image: &ImageDefinition) -> Result<ImageDefinition, DefinitionError> {
+        image.clone().renamed(|name| Ok(self.package(name)?.installed_name().clone()))
+    }
+
     /// `images/<name>.lock`, if there is one.
     ///
     /// # Errors

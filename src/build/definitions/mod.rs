@@ -113,13 +113,34 @@ impl Definitions {
         Ok(recipe)
     }
 
-    /// `packages/<name>/package.yaml`
+    /// `packages/<name>/package.yaml`; a variant with what it leaves to the package that it stands in for.
     pub fn package(&self, name: &PackageName) -> Result<PackageDefinition, DefinitionError> {
+        let (package, file, text) = self.package_alone(name)?;
+        let Some(base) = &package.variant_of else { return Ok(package) };
+        let (base_definition, ..) =
+            self.package_alone(base).map_err(|error| self.at_mention(error, &file, "variant_of"))?;
+        let (line, column) = locate(&text, "variant_of", base.as_str());
+        let wrong = |message| DocumentError { file: file.clone(), line, column, message };
+        let own = |folder: &&str| self.package_folder(name).join(*folder).exists();
+        if let Some(folder) = ["scripts", "settings"].into_iter().find(own) {
+            let message = format!(
+                "'variant_of' gives it the scripts and settings of '{base}', so nothing reads packages/{name}/{folder}: remove it"
+            );
+            return Err(wrong(message).into());
+        }
+        Ok(package.completed_by(base_definition).map_err(wrong)?)
+    }
+
+    /// What one document says, with its place and its text.
+    fn package_alone(
+        &self,
+        name: &PackageName,
+    ) -> Result<(PackageDefinition, String, String), DefinitionError> {
         let file = package_file(name);
         let text = self.read("package", name.as_str(), &file)?;
         let package = PackageDefinition::from_yaml(&file, &text)?;
         same_name(&file, &text, name, &package.name)?;
-        Ok(package)
+        Ok((package, file, text))
     }
 
     /// `recipes/build-roots.yaml`
@@ -150,6 +171,20 @@ impl Definitions {
         self.names("packages", |folder, name| {
             folder.join(name).join("package.yaml").is_file().then_some(name)
         })
+    }
+
+    /// The packages that are meant where none is named, sorted: all but those that are built on demand only.
+    ///
+    /// # Errors
+    /// As [`Self::recipe_names`]; the definition of a package is wrong.
+    pub fn usual_package_names(&self) -> Result<Vec<PackageName>, DefinitionError> {
+        let mut names = Vec::new();
+        for name in self.package_names()? {
+            if !self.package(&name)?.on_demand {
+                names.push(name);
+            }
+        }
+        Ok(names)
     }
 
     /// The names of all images, sorted: the files of `images/` that end in `.yaml`.

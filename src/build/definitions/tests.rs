@@ -68,6 +68,72 @@ fn an_unknown_component_is_an_error_at_its_place_in_the_package() {
     assert!(error.starts_with("packages/p/package.yaml:3:20: 'components' names 'zlig'"), "{error}");
 }
 
+fn packages(of: &[(&str, &str)]) -> (tempfile::TempDir, Definitions) {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in of {
+        let home = folder.path().join("packages").join(name);
+        fs_err::create_dir_all(&home).expect("made");
+        fs_err::write(home.join("package.yaml"), format!("name: {name}\nsummary: x\n{text}"))
+            .expect("written");
+    }
+    let definitions = Definitions::new(folder.path());
+    (folder, definitions)
+}
+
+const SHOP: (&str, &str) = ("shop", "components: [engine]\nservices: {web: {}}\n");
+
+#[test]
+fn a_variant_is_completed_from_the_package_that_it_stands_in_for() {
+    let (folder, definitions) = packages(&[SHOP, ("shop-dev", "components: [other]\nvariant_of: shop\n")]);
+    let name = "shop-dev".parse().expect("a name");
+    let package = definitions.package(&name).expect("valid");
+    assert_eq!((package.installed_name().as_str(), package.services.len()), ("shop", 1));
+    fs_err::create_dir(folder.path().join("packages/shop-dev/scripts")).expect("made");
+    let error = definitions.package(&name).expect_err("refused").to_string();
+    assert_eq!(
+        error,
+        "packages/shop-dev/package.yaml:4:13: 'variant_of' gives it the scripts and settings of 'shop', so nothing reads \
+         packages/shop-dev/scripts: remove it"
+    );
+}
+
+#[test]
+fn a_variant_of_nothing_is_an_error_at_its_place() {
+    let (_folder, definitions) = packages(&[SHOP, ("shop-dev", "components: [other]\nvariant_of: shup\n")]);
+    let error = definitions.package(&"shop-dev".parse().expect("a name")).expect_err("unknown").to_string();
+    assert_eq!(
+        error,
+        "packages/shop-dev/package.yaml:4:13: 'variant_of' names 'shup', but there is no packages/shup/package.yaml; did you mean \
+         'shop'?"
+    );
+}
+
+#[test]
+fn an_image_holds_a_variant_under_the_name_that_it_stands_in_for() {
+    let (folder, definitions) = packages(&[
+        ("os", "components: [os]\n"),
+        SHOP,
+        ("shop-dev", "components: [other]\nvariant_of: shop\n"),
+    ]);
+    fs_err::create_dir_all(folder.path().join("images")).expect("made");
+    let text = "name: web\ntitle: Web\nversion_of: shop-dev\npackages: [os, 'shop-dev >=1']\nlayers: [[os, shop-dev]]\nlinks:\n  \
+                /boot: {package: os, path: boot}\n  /web: {package: shop-dev, path: bin}\nentrypoint: [/boot/init]\n";
+    fs_err::write(folder.path().join("images/web.yaml"), text).expect("written");
+    let image = definitions.image(&"web".parse().expect("a name")).expect("valid");
+    let installed = definitions.as_installed(&image).expect("its packages are there");
+    let names = |packages: &[PackageName]| packages.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(names(&installed.packages), ["os", "shop"]);
+    assert_eq!(
+        (installed.version_of.as_str(), names(&installed.layers[0])),
+        ("shop", names(&installed.packages))
+    );
+    assert_eq!(installed.versions.keys().map(PackageName::as_str).collect::<Vec<_>>(), ["shop"]);
+    assert_eq!(
+        installed.links.values().map(|link| link.package.as_str()).collect::<Vec<_>>(),
+        ["os", "shop"]
+    );
+}
+
 #[test]
 fn a_name_must_be_that_of_its_folder() {
     let (folder, definitions) = workspace(&[("a", "")]);

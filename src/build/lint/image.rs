@@ -32,7 +32,7 @@ pub fn image(workspace: &Workspace, image: &Defined<ImageDefinition>) -> Vec<Rem
         let is_held = |need: &medic_model::Dependency| {
             let provides =
                 |other: &&PackageDefinition| other.provides.iter().any(|provided| need.is_met_by(provided));
-            image.value.packages.contains(&need.name) || held.iter().any(provides)
+            held.iter().any(|other| *other.installed_name() == need.name) || held.iter().any(provides)
         };
         for other in package.depends.iter().filter(|other| !is_held(other)) {
             let message =

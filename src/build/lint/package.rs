@@ -61,7 +61,9 @@ fn names(workspace: &Workspace, package: &Defined<PackageDefinition>) -> Vec<Rem
 
 /// Services have a script to run, and the other way round.
 fn services(package: &Defined<PackageDefinition>) -> Vec<Remark> {
-    let run = files(&package.folder.join("scripts/run"));
+    // The scripts of a variant are those of the package that it stands in for, and looked at there.
+    let folder = package.folder.with_file_name(package.value.installed_name().as_str());
+    let run = files(&folder.join("scripts/run"));
     let services: Vec<&str> = package.value.services.keys().map(|name| name.as_str()).collect();
     let without = services.iter().filter(|name| !run.iter().any(|script| script == *name)).map(|name| {
         let message = format!("the service '{name}' has no scripts/run/{name}");

@@ -8,7 +8,7 @@ use super::rules;
 use super::workspace::{Defined, Workspace};
 
 /// Debian packages whose programs have other names than the package.
-const PROGRAMS: [(&str, &[&str]); 17] = [
+const PROGRAMS: [(&str, &[&str]); 18] = [
     ("autoconf", &["autoconf", "autoreconf", "autoheader"]),
     ("automake", &["aclocal", "automake"]),
     ("binutils", &["ar", "as", "ld", "nm", "objcopy", "objdump", "ranlib", "readelf", "strings", "strip"]),
@@ -72,6 +72,7 @@ const PROGRAMS: [(&str, &[&str]); 17] = [
     ),
     ("dash", &["dash", "sh"]),
     ("diffutils", &["cmp", "diff", "diff3", "sdiff"]),
+    ("erlang-base", &["erl", "erlc", "escript"]),
     ("findutils", &["find", "xargs"]),
     ("gettext", &["msgfmt", "msgmerge", "xgettext"]),
     ("grep", &["egrep", "fgrep", "grep"]),

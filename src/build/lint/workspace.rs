@@ -126,6 +126,10 @@ impl Workspace {
             {
                 continue;
             }
+            // What deploys an image (a compose file, a manifest) is in a folder: no definition, and for its own tools to check.
+            if root.join(&file).is_dir() {
+                continue;
+            }
             let Some(stem) = name.strip_suffix(".yaml") else {
                 self.faults.push(stray(&file, "only <image>.yaml, and <image>.lock beside it, is looked at"));
                 continue;

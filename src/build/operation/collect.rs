@@ -101,9 +101,9 @@ impl Survey {
     }
 }
 
-/// Every package of the workspace, those that only an image names included.
+/// Every package of the workspace, but those that are built on demand only and no image names.
 fn wanted(settings: &Settings, definitions: &Definitions) -> Result<Vec<PackageDefinition>, BuildError> {
-    let mut names: BTreeSet<PackageName> = definitions.package_names()?.into_iter().collect();
+    let mut names: BTreeSet<PackageName> = definitions.usual_package_names()?.into_iter().collect();
     for image in definitions.image_names()? {
         names.extend(definitions.image(&image)?.packages);
     }
@@ -166,7 +166,7 @@ fn package(
     }
     let same = |found: &&PackageFound| {
         let manifest = &found.package.manifest;
-        manifest.name == definition.name && manifest.arch == context.settings.arch
+        manifest.name == *definition.installed_name() && manifest.arch == context.settings.arch
     };
     let newest = found.iter().filter(same).max_by_key(|found| found.used);
     Ok(newest.map(|found| current(&found.package, false)))

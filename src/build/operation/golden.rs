@@ -69,7 +69,7 @@ pub(crate) fn golden_entries_on(
     reporter: &dyn Reporter,
 ) -> Result<Vec<(PackageName, GoldenEntry)>, BuildError> {
     let all = if names.is_empty() {
-        Definitions::new(&settings.workspace).package_names()?
+        Definitions::new(&settings.workspace).usual_package_names()?
     } else {
         names.to_vec()
     };
@@ -81,7 +81,7 @@ pub(crate) fn golden_entries_on(
             definition: made_from.definition,
             roots: made_from.roots,
         };
-        (package.manifest.name.clone(), entry)
+        (package.name.clone(), entry)
     };
     Ok(whole.packages.iter().zip(&whole.made_from).map(entry).collect())
 }

@@ -53,7 +53,7 @@ pub fn source<'a>(context: &'a Context<'_>, package: &'a PackageDefinition, resu
     };
     Source {
         definition: package,
-        folder: context.definitions.package_folder(&package.name),
+        folder: context.definitions.package_folder(package.installed_name()),
         arch: context.settings.arch,
         components: package.components.iter().map(part).collect(),
         linked: linked(context, package).into_iter().map(part).collect(),

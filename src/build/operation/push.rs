@@ -66,7 +66,7 @@ pub(super) fn push_on(
 ) -> Result<Vec<Pushed>, BuildError> {
     let definitions = Definitions::new(&settings.workspace);
     let graph = if names.is_empty() {
-        packages::graph(settings, &packages::wanted(settings, &definitions.package_names()?)?)?
+        packages::graph(settings, &packages::wanted(settings, &definitions.usual_package_names()?)?)?
     } else {
         Graph::new(definitions.recipes(names.iter().cloned())?)?
     };

@@ -72,7 +72,7 @@ pub fn check(source: &Source<'_>, parts: &Parts, mut findings: Findings) -> Resu
             own.graft(Some(&home), tree.clone()).map_err(|error| of_tree(&package, error))?;
         }
     }
-    let name = &source.definition.name;
+    let name = source.definition.installed_name();
     let software = layout::software_tree(name, &manifest::version(source)?, source.arch);
     let whole = Whole {
         all: &tree::whole(source, parts.clone())?,

@@ -48,7 +48,7 @@ pub fn manifest(source: &Source<'_>, tree: &Tree, key: Sha256) -> Result<Manifes
     let components = records(source);
     let manifest = Manifest {
         format: FORMAT,
-        name: definition.name.clone(),
+        name: definition.installed_name().clone(),
         version: version(source)?,
         arch: source.arch,
         summary: definition.summary.clone(),

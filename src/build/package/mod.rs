@@ -15,7 +15,7 @@ use medic_archive::package;
 use medic_archive::tree::{Node, Tree, TreeError};
 use medic_model::package::PackageDefinition;
 use medic_model::recipe::Recipe;
-use medic_model::{Arch, Manifest, Sha256};
+use medic_model::{Arch, Manifest, PackageName, Sha256};
 use serde::{Deserialize, Serialize};
 
 use crate::attest::{self, Archived, Documents, Evidence};
@@ -34,6 +34,8 @@ pub(crate) const RECORD: &str = "package.json";
 /// A package that is in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuiltPackage {
+    /// Its definition: that of a variant is installed under another name, which its manifest has.
+    pub name: PackageName,
     /// What it holds.
     pub manifest: Manifest,
     /// The archive.
@@ -141,12 +143,18 @@ struct PackageRecord {
 }
 
 impl PackageRecord {
+    /// The package in its folder, as this definition has it.
+    fn package_of(self, definition: &PackageDefinition, place: &Path, fresh: bool) -> BuiltPackage {
+        BuiltPackage { name: definition.name.clone(), ..self.package(place, fresh) }
+    }
+
     /// The package in its folder.
     fn package(self, place: &Path, fresh: bool) -> BuiltPackage {
         let Self { manifest, sha256, size, .. } = self;
         let archive = place.join(manifest.archive_name());
         let documents = Documents::in_folder(place, &manifest);
-        BuiltPackage { manifest, archive, sha256, size, documents, fresh, isolation: Vec::new() }
+        let name = manifest.name.clone();
+        BuiltPackage { name, manifest, archive, sha256, size, documents, fresh, isolation: Vec::new() }
     }
 }
 
@@ -228,7 +236,7 @@ pub fn find(
     let (manifest, sha256) = (&record.manifest, record.sha256);
     let archived = Archived { manifest, sha256, own: digests.places(source), tree: &tree };
     attest::keep(source, &archived, evidence, &place, store, reporter)?;
-    Ok(Ok(record.package(&place, false)))
+    Ok(Ok(record.package_of(source.definition, &place, false)))
 }
 
 /// The package as the store has it, neither checked nor documented anew.
@@ -241,7 +249,7 @@ pub fn seen(
     reporter: &dyn Reporter,
 ) -> Result<Option<BuiltPackage>, BuildError> {
     let (Unpacked { key, .. }, record) = look(source, store, reporter)?;
-    Ok(record.map(|record| record.package(&store.layout().package(&key), false)))
+    Ok(record.map(|record| record.package_of(source.definition, &store.layout().package(&key), false)))
 }
 
 fn look(
@@ -285,7 +293,7 @@ pub fn pack(
     checked::keep(source, store, &work)?;
     crate::store::remove_all(&place)?;
     store.keep_folder(&work, &place)?;
-    Ok(record.package(&place, true))
+    Ok(record.package_of(source.definition, &place, true))
 }
 
 /// The parts of a package, which passed the checks.
@@ -310,7 +318,9 @@ impl Digests {
         let folders = [("scripts", self.scripts), ("settings", self.settings)];
         let there = folders.into_iter().filter(|(folder, _)| source.folder.join(folder).is_dir());
         there
-            .map(|(folder, digest)| (format!("packages/{}/{folder}", source.definition.name), digest))
+            .map(|(folder, digest)| {
+                (format!("packages/{}/{folder}", source.definition.installed_name()), digest)
+            })
             .collect()
     }
 }

@@ -235,5 +235,9 @@ fn the_licence_of_the_c_library_goes_with_every_program() {
             .status()
             .expect("cc runs");
         assert!(compiled.success());
+        // The C library is a component of its own as well, with its own text.
+        let own = folder.join("tree/share/licenses/musl");
+        fs_err::create_dir_all(&own).expect("made");
+        fs_err::write(own.join("COPYRIGHT"), "of another version").expect("written");
     }));
 }

@@ -62,9 +62,17 @@ pub fn parts(source: &Source<'_>, trees: Vec<Tree>, own: Own) -> Result<Parts, B
         software.graft(None, licences).map_err(conflict(source, part))?;
     }
     if has_program(&software).map_err(of_tree(source))? {
-        software.graft(None, licences_of_toolchain(source)?).map_err(of_tree(source))?;
+        let texts = beside(licences_of_toolchain(source)?, &software);
+        software.graft(None, texts).map_err(of_tree(source))?;
     }
     Ok(Parts { software, own })
+}
+
+/// Texts without those that a component has brought for the same thing: the C library is a component too.
+fn beside(texts: Tree, software: &Tree) -> Tree {
+    let files = texts.files().map(|(path, _)| path);
+    let brought: Vec<RelPath> = files.filter(|path| software.get(path).is_some()).cloned().collect();
+    without(texts, &brought)
 }
 
 /// All licence texts that a package holds beside those of its own components.
@@ -115,7 +123,7 @@ fn licences_of_linked(source: &Source<'_>) -> Result<Vec<Tree>, BuildError> {
 /// # Errors
 /// A path grows beyond the limits.
 pub fn whole(source: &Source<'_>, parts: Parts) -> Result<Tree, BuildError> {
-    let name = &source.definition.name;
+    let name = source.definition.installed_name();
     let software = layout::software_tree(name, &manifest::version(source)?, source.arch);
     let mut whole = Tree::new();
     let own = parts.own;

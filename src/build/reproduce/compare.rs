@@ -99,7 +99,7 @@ pub fn archives(
     if first.sha256 == second.sha256 {
         return Ok(Vec::new());
     }
-    let name = first.manifest.name.as_str();
+    let name = first.name.as_str();
     let folder = |side: &str| scratch.join("unpacked").join(side).join(name);
     let (one, two) = (unpack(first, &folder("first"))?, unpack(second, &folder("second"))?);
     let mut differences = trees(&one, &two)?;

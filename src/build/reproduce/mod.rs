@@ -139,7 +139,7 @@ fn compare(first: Whole, second: Whole, scratch: &Path) -> Result<Reproduced, Bu
             components.iter().any(|done| done.name == *name && !done.differences.is_empty())
         };
         packages.push(Compared {
-            name: one.manifest.name.clone(),
+            name: one.name.clone(),
             version: one.manifest.version.clone(),
             first: one.sha256,
             second: other.sha256,

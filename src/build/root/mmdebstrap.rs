@@ -76,6 +76,8 @@ fn from_mirror(
         .env("SOURCE_DATE_EPOCH", "0")
         .env("TMPDIR", &scratch)
         .env("LC_ALL", "C.UTF-8")
+        // Some packages give a file to another group, and there is none in the namespace. Whose a file is, is not kept anyway.
+        .env("TAR_OPTIONS", "--no-same-owner")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(output)

@@ -1,0 +1,2 @@
+/* What recipe.yaml's test loads. */
+int answer(void) { return 42; }

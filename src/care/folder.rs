@@ -1,0 +1,179 @@
+//! A backup in a folder: every file is written aside, made durable and renamed, so each that is there is whole.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use medic_archive::digest;
+use medic_model::document::{DocumentError, from_json};
+use medic_sys::files::{self, FileError};
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::index::{self, DatabaseName, Index, PartEntry};
+use crate::part::{PartReader, damaged};
+
+const PARTIAL: &str = ".partial";
+
+/// Where a backup goes to.
+pub trait Sink {
+    /// What there is of a database already, if it is of this server.
+    fn progress(&mut self, database: &DatabaseName, server: &str) -> Result<Progress, Error>;
+    /// Takes a file, whole.
+    fn put(&mut self, file: &str, bytes: &[u8]) -> Result<(), Error>;
+}
+
+/// How far a database has been backed up.
+pub struct Progress {
+    /// The parts that are there.
+    pub parts: Vec<PartEntry>,
+    /// Up to which point of its feed of changes they lead; 0 without any.
+    pub to: Value,
+}
+
+impl Progress {
+    /// Nothing yet.
+    pub fn none() -> Self {
+        Self { parts: Vec::new(), to: Value::from(0) }
+    }
+}
+
+/// A backup in a folder.
+pub struct Folder {
+    path: PathBuf,
+    folder: files::Folder,
+}
+
+impl Folder {
+    /// Opens a folder.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Ok(Self { path: path.to_owned(), folder: files::Folder::open(path)? })
+    }
+
+    /// Opens a folder, which is made for root alone if it is not there: a backup holds what the databases hold.
+    pub fn make(path: &Path) -> Result<Self, Error> {
+        let (parent, name) = (path.parent().unwrap_or(Path::new("")), path.file_name());
+        if let (Some(name), false) = (name, path.is_dir()) {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            files::Folder::open(parent)?.make_folder(name, 0o700)?;
+        }
+        Self::open(path)
+    }
+
+    /// Its path, for people.
+    pub fn shown(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// What the backup holds.
+    pub fn index(&self) -> Result<Index, Error> {
+        let file = self.path.join(index::FILE_NAME).display().to_string();
+        if self.folder.node(index::FILE_NAME)?.is_none() {
+            return Err(Error::Unfinished { place: self.shown() });
+        }
+        let index: Index = from_json(&file, &self.folder.read(index::FILE_NAME, index::LIMIT)?)?;
+        if index.format != index::FORMAT {
+            let what = format!("its form is {}, which this program does not know", index.format);
+            return Err(DocumentError::whole(&file, what).into());
+        }
+        for database in &index.databases {
+            for (number, part) in database.parts.iter().enumerate() {
+                if part.file != database.name.part(number + 1) {
+                    let what = format!("'{}' is no part of '{}'", part.file, database.name);
+                    return Err(DocumentError::whole(&file, what).into());
+                }
+            }
+        }
+        Ok(index)
+    }
+
+    /// A part, opened.
+    pub fn part(&self, file: &str) -> Result<PartReader<File>, Error> {
+        PartReader::new(&self.path.join(file).display().to_string(), self.file(file)?)
+    }
+
+    /// Compares a part's bytes with what the index says of it.
+    pub fn check(&self, part: &PartEntry) -> Result<(), Error> {
+        let file = self.path.join(&part.file).display().to_string();
+        let found = digest::of_reader(self.file(&part.file)?).map_err(|error| damaged(&file, &error.to_string()))?;
+        if (found.sha256, found.size) != (part.sha256, part.size) {
+            let what = format!("its digest is {} and not {}", found.sha256, part.sha256);
+            return Err(damaged(&file, &what));
+        }
+        Ok(())
+    }
+
+    fn file(&self, file: &str) -> Result<File, Error> {
+        let (folder, name) = split(file);
+        let missing = |error: FileError| match error.is_absent() {
+            true => damaged(&self.path.join(file).display().to_string(), "it is missing"),
+            false => error.into(),
+        };
+        Ok(self.folder.folder(folder).and_then(|folder| folder.open_file(name)).map_err(missing)?)
+    }
+}
+
+/// The folder and the name of a file of a backup.
+fn split(file: &str) -> (&str, &str) {
+    file.rsplit_once('/').unwrap_or(("", file))
+}
+
+impl Sink for Folder {
+    fn progress(&mut self, database: &DatabaseName, server: &str) -> Result<Progress, Error> {
+        let mut progress = Progress::none();
+        let Some(folder) = absent(self.folder.folder(database.folder()))? else { return Ok(progress) };
+        loop {
+            let file = database.part(progress.parts.len() + 1);
+            if folder.node(split(&file).1)?.is_none() {
+                return Ok(progress);
+            }
+            let found = digest::of_reader(self.file(&file)?)
+                .map_err(|error| damaged(&file, &error.to_string()))?;
+            let mut reader = self.part(&file)?;
+            if reader.head.server != server {
+                return Err(Error::OtherServer {
+                    place: self.shown(),
+                    theirs: reader.head.server,
+                    ours: server.to_owned(),
+                });
+            }
+            while reader.next()?.is_some() {}
+            let Some(tail) = reader.tail else { return Err(damaged(&file, "it has no end")) };
+            progress.to = tail.to;
+            let (sha256, size, documents) = (found.sha256, found.size, tail.documents);
+            progress.parts.push(PartEntry { file, sha256, size, documents });
+        }
+    }
+
+    fn put(&mut self, file: &str, bytes: &[u8]) -> Result<(), Error> {
+        let (below, name) = split(file);
+        let folder = match absent(self.folder.folder(below))? {
+            Some(folder) => folder,
+            None => {
+                self.folder.make_folder(below, 0o700)?;
+                self.folder.sync()?;
+                self.folder.folder(below)?
+            }
+        };
+        let aside = format!("{name}{PARTIAL}");
+        // One that was cut off.
+        folder.remove_file_if_there(&aside)?;
+        let written = folder
+            .write_new_durable(&aside, bytes, 0o600)
+            .and_then(|()| folder.rename(OsStr::new(&aside), OsStr::new(name)))
+            .and_then(|()| folder.sync());
+        if written.is_err() {
+            // What is in the way of the next try; the first failure is the one to tell of.
+            let _ = folder.remove_file_if_there(&aside);
+        }
+        Ok(written?)
+    }
+}
+
+fn absent<T>(result: Result<T, FileError>) -> Result<Option<T>, FileError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_absent() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
