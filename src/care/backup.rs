@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::couch::{Change, Couch, Document};
+use crate::couch::{Change, Couch};
+use crate::document::Document;
 use crate::error::Error;
 use crate::folder::{Progress, Sink};
 use crate::index::{self, DatabaseIndex, DatabaseName, Index, PartEntry};
@@ -61,6 +62,7 @@ impl Database<'_> {
     fn copy(mut self, sink: &mut dyn Sink) -> Result<Vec<PartEntry>, Error> {
         let Progress { mut parts, mut to } = sink.progress(self.name, self.server)?;
         let mut part = self.begin(&to);
+        let mut done = 0;
         loop {
             let page = self.couch.changes(self.name, &to, PAGE)?;
             let mut documents = by_name(self.couch.documents(self.name, &page.results)?);
@@ -72,6 +74,9 @@ impl Database<'_> {
                     parts.push(self.put(sink, parts.len() + 1, full, &to)?);
                 }
             }
+            done += page.results.len() as u64;
+            let of = page.pending.map(|pending| pending.saturating_add(done));
+            self.reporter.event(&Event::Written { database: self.name, done, of });
             if page.results.len() < PAGE {
                 break;
             }
@@ -101,8 +106,10 @@ impl Database<'_> {
         part: &mut PartWriter,
     ) -> Result<(), Error> {
         for revision in &change.changes {
-            let Some(document) = documents.remove(&(change.id.clone(), revision.rev.clone())) else { continue };
-            let document = match document.contains_key("_attachments") {
+            let Some(document) = documents.remove(&(change.id.clone(), revision.rev.clone())) else {
+                continue;
+            };
+            let document = match document.has_attachments {
                 true => self.couch.whole(self.name, &change.id, &revision.rev)?,
                 false => Some(document),
             };
@@ -114,11 +121,16 @@ impl Database<'_> {
         Ok(())
     }
 
-    fn put(&self, sink: &mut dyn Sink, number: usize, part: PartWriter, to: &Value) -> Result<PartEntry, Error> {
+    fn put(
+        &self,
+        sink: &mut dyn Sink,
+        number: usize,
+        part: PartWriter,
+        to: &Value,
+    ) -> Result<PartEntry, Error> {
         let (file, documents) = (self.name.part(number), part.documents);
         let bytes = part.finish(to);
         sink.put(&file, &bytes)?;
-        self.reporter.event(&Event::Documents { database: self.name, documents: self.documents });
         let digested = medic_archive::digest::of_bytes(&bytes);
         Ok(PartEntry { file, sha256: digested.sha256, size: digested.size, documents })
     }
@@ -126,6 +138,6 @@ impl Database<'_> {
 
 /// Documents by identifier and revision.
 fn by_name(documents: Vec<Document>) -> BTreeMap<(String, String), Document> {
-    let text = |document: &Document, key: &str| document.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    documents.into_iter().map(|document| ((text(&document, "_id"), text(&document, "_rev")), document)).collect()
+    let named = |document: Document| ((document.id.clone(), document.rev.clone()), document);
+    documents.into_iter().map(named).collect()
 }

@@ -6,24 +6,29 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use serde::Deserialize;
+use medic_model::ByteSize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
+use crate::document::Document;
 use crate::error::Error;
 use crate::index::DatabaseName;
 
 /// The most time to be connected, and to have an answer begin: a page of a large database's changes takes its time.
 const ANSWER: Duration = Duration::from_secs(300);
+/// The most time for an answer's, and a request's, bytes: there is no other limit for a server that goes quiet in the middle.
+const BODY: Duration = Duration::from_secs(3600);
 /// The most bytes of an answer that is held in memory: a document with all its attachments.
-const MAX_ANSWER: u64 = 4 << 30;
+pub const MAX_ANSWER: u64 = 4 << 30;
 
 /// A server, with its administrator's name.
 pub struct Couch {
     agent: Agent,
     url: String,
+    user: String,
     authorization: String,
 }
 
@@ -50,12 +55,9 @@ pub struct Revision {
 pub struct Changes {
     /// In their order.
     pub results: Vec<Change>,
-    /// Where the next page begins.
-    pub last_seq: Value,
+    /// How many come behind this page, where the server tells.
+    pub pending: Option<u64>,
 }
-
-/// A document, whole or with attachments that are only named.
-pub type Document = Map<String, Value>;
 
 impl Couch {
     /// The server at `url`, without a path; nothing is asked yet.
@@ -67,10 +69,13 @@ impl Couch {
             .proxy(None)
             .timeout_connect(Some(Duration::from_secs(10)))
             .timeout_recv_response(Some(ANSWER))
+            .timeout_send_body(Some(BODY))
+            .timeout_recv_body(Some(BODY))
             .build();
         Self {
             agent: config.new_agent(),
             url: url.trim_end_matches('/').to_owned(),
+            user: user.to_owned(),
             authorization: format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}"))),
         }
     }
@@ -141,7 +146,8 @@ impl Couch {
 
     /// Says who may read and write a database.
     pub fn set_security(&self, name: &DatabaseName, security: &Value) -> Result<(), Error> {
-        self.change("PUT", &format!("/{}/_security", name.in_url()), Some(security)).map(|_: Value| ())
+        let body = Some(security.to_string());
+        self.change("PUT", &format!("/{}/_security", name.in_url()), body).map(|_: Value| ())
     }
 
     /// What changed behind `since`, `limit` documents at most, all revisions that nothing follows named.
@@ -183,7 +189,7 @@ impl Couch {
             return Ok(Vec::new());
         }
         let path = format!("/{}/_bulk_get?revs=true", name.in_url());
-        let answer: Answer = self.change("POST", &path, Some(&json!({ "docs": wanted })))?;
+        let answer: Answer = self.change("POST", &path, Some(json!({ "docs": wanted }).to_string()))?;
         let mut documents = Vec::with_capacity(wanted.len());
         for found in answer.results {
             for one in found.docs {
@@ -202,8 +208,7 @@ impl Couch {
 
     /// One revision with its attachments; nothing when it was compacted away.
     pub fn whole(&self, name: &DatabaseName, id: &str, rev: &str) -> Result<Option<Document>, Error> {
-        let path =
-            format!("/{}/{}?rev={rev}&revs=true&attachments=true", name.in_url(), encoded(id));
+        let path = format!("/{}/{}?rev={rev}&revs=true&attachments=true", name.in_url(), encoded(id));
         let mut answer = self.send("GET", &path, None)?;
         if answer.status() == 404 {
             return Ok(None);
@@ -213,14 +218,20 @@ impl Couch {
 
     /// Writes revisions as they are, histories included.
     pub fn write(&self, name: &DatabaseName, documents: &[Document]) -> Result<(), Error> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            new_edits: bool,
+            docs: &'a [Document],
+        }
         let path = format!("/{}/_bulk_docs", name.in_url());
-        let body = json!({"new_edits": false, "docs": documents});
-        let failures: Vec<Value> = self.change("POST", &path, Some(&body))?;
+        let body = serde_json::to_string(&Body { new_edits: false, docs: documents }).unwrap_or_default();
+        let failures: Vec<Value> = self.change("POST", &path, Some(body))?;
         // Only what was not written is in the answer; some servers name the others too, without an error.
         match failures.into_iter().find(|one| one.get("error").is_some()) {
-            Some(failure) => {
-                Err(Error::Odd { url: format!("{}{path}", self.url), what: format!("it did not write: {failure}") })
-            }
+            Some(failure) => Err(Error::Odd {
+                url: format!("{}{path}", self.url),
+                what: format!("it did not write: {failure}"),
+            }),
             None => Ok(()),
         }
     }
@@ -236,7 +247,8 @@ impl Couch {
             missing: Vec<String>,
         }
         let path = format!("/{}/_revs_diff", name.in_url());
-        let missing: BTreeMap<String, Missing> = self.change("POST", &path, Some(&json!(revisions)))?;
+        let missing: BTreeMap<String, Missing> =
+            self.change("POST", &path, Some(json!(revisions).to_string()))?;
         Ok(missing.into_iter().map(|(id, missing)| (id, missing.missing)).collect())
     }
 
@@ -249,18 +261,13 @@ impl Couch {
         &self,
         method: &'static str,
         path: &str,
-        body: Option<&Value>,
+        body: Option<String>,
     ) -> Result<T, Error> {
         let mut answer = self.send(method, path, body)?;
         self.json(method, path, &mut answer)
     }
 
-    fn send(
-        &self,
-        method: &'static str,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Response<Body>, Error> {
+    fn send(&self, method: &'static str, path: &str, body: Option<String>) -> Result<Response<Body>, Error> {
         let url = format!("{}{path}", self.url);
         let answer = match method {
             "GET" => {
@@ -271,8 +278,7 @@ impl Couch {
                 let request = if method == "PUT" { self.agent.put(&url) } else { self.agent.post(&url) };
                 let request = request.header("Authorization", &self.authorization);
                 let request = request.header("Accept", "application/json");
-                let text = body.map(|body| body.to_string()).unwrap_or_default();
-                request.header("Content-Type", "application/json").send(text)
+                request.header("Content-Type", "application/json").send(body.unwrap_or_default())
             }
         };
         answer.map_err(|error| Error::Silent { url, source: error.into_io() })
@@ -289,10 +295,16 @@ impl Couch {
         let mut text = Vec::new();
         let read = answer.body_mut().as_reader().take(MAX_ANSWER).read_to_end(&mut text);
         read.map_err(|source| Error::Silent { url: url.clone(), source })?;
+        if status == 401 {
+            return Err(Error::Denied { url, user: self.user.clone(), reason: reason(&text) });
+        }
         if !status.is_success() {
             return Err(Error::Refused { method, url, status: status.as_u16(), reason: reason(&text) });
         }
-        serde_json::from_slice(&text).map_err(|error| Error::Odd { url, what: error.to_string() })
+        if text.len() as u64 == MAX_ANSWER {
+            return Err(Error::Odd { url, what: format!("it is larger than {}", ByteSize(MAX_ANSWER)) });
+        }
+        serde_json::from_slice(&text).map_err(|error| Error::Odd { url, what: plain(&error.to_string()) })
     }
 }
 
@@ -300,9 +312,14 @@ impl Couch {
 fn reason(text: &[u8]) -> String {
     let value: Value = serde_json::from_slice(text).unwrap_or_default();
     match (value["error"].as_str(), value["reason"].as_str()) {
-        (Some(error), Some(reason)) => format!("{error}: {reason}"),
+        (Some(error), Some(reason)) => plain(&format!("{error}: {reason}")),
         _ => String::from_utf8_lossy(&text[..text.len().min(200)]).escape_debug().to_string(),
     }
+}
+
+/// A server's words, which must not draw on a terminal.
+fn plain(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// CouchDB has an object of its own there, PouchDB a word.
@@ -347,12 +364,18 @@ mod tests {
     fn what_was_compacted_away_is_no_failure_and_anything_else_is_one() {
         assert!(is_missing(&json!("not_found")));
         assert!(is_missing(&json!({"id": "a", "rev": "1-a", "error": "not_found", "reason": "missing"})));
-        assert!(!is_missing(&json!({"error": "forbidden", "reason": "no"})) && !is_missing(&json!("unknown_error")));
+        assert!(
+            !is_missing(&json!({"error": "forbidden", "reason": "no"}))
+                && !is_missing(&json!("unknown_error"))
+        );
     }
 
     #[test]
     fn a_password_is_not_shown() {
         let shown = format!("{:?}", Couch::new("http://127.0.0.1:1", "admin", "secret"));
-        assert!(!shown.contains("secret") && !shown.contains(&BASE64_STANDARD.encode("admin:secret")), "{shown}");
+        assert!(
+            !shown.contains("secret") && !shown.contains(&BASE64_STANDARD.encode("admin:secret")),
+            "{shown}"
+        );
     }
 }

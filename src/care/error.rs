@@ -2,7 +2,7 @@
 
 use std::io;
 
-use medic_model::DocumentError;
+use medic_model::{ByteSize, DocumentError};
 use medic_sys::files::FileError;
 
 use crate::index::DatabaseName;
@@ -11,12 +11,24 @@ use crate::index::DatabaseName;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The database does not answer, or goes away in the middle of an answer.
-    #[error("CouchDB does not answer at {url}: {source}: is the service up? supervisor-inspect medic-core couchdb; what is written already is kept")]
+    #[error(
+        "CouchDB does not answer at {url}: {source}: is the service up? supervisor-inspect medic-core couchdb; what is written already is kept"
+    )]
     Silent {
         /// What was asked.
         url: String,
         /// Why.
         source: io::Error,
+    },
+    /// It does not take the administrator's password.
+    #[error("CouchDB does not let '{user}' in at {url}: {reason}: see --user and --password-file")]
+    Denied {
+        /// What was asked.
+        url: String,
+        /// The administrator.
+        user: String,
+        /// Its own words.
+        reason: String,
     },
     /// It answers with a status that nothing here expects.
     #[error("CouchDB answers {status} to {method} {url}: {reason}")]
@@ -38,8 +50,16 @@ pub enum Error {
         /// What is odd.
         what: String,
     },
+    /// Something else than the address of a CouchDB on this machine or its network.
+    #[error("'{address}' is no address of a CouchDB: http://HOST:PORT, without a path, a name or a password")]
+    Address {
+        /// What was given.
+        address: String,
+    },
     /// A name that no database can have.
-    #[error("'{name}' is no name of a database: small letters, digits and _ $ ( ) + - /, beginning with a letter or _")]
+    #[error(
+        "'{name}' is no name of a database: small letters, digits and _ $ ( ) + - /, beginning with a letter or _"
+    )]
     Name {
         /// The name.
         name: String,
@@ -61,11 +81,40 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The tar ends in the middle.
+    #[error("the backup from standard input is not whole: it ends before its end; take it once more")]
+    Cut,
+    /// The tar has what no backup has.
+    #[error("what comes from standard input is no backup of medic-core: {what} (nothing of it was used)")]
+    Foreign {
+        /// What, and where.
+        what: String,
+    },
+    /// The tar is larger than what the disk has left.
+    #[error(
+        "{place} has no room for the backup from standard input ({free} are free, and {reserve} of them are left to the database): name a folder on another disk with --room"
+    )]
+    NoRoom {
+        /// Which folder.
+        place: String,
+        /// What is free.
+        free: ByteSize,
+        /// What is not used.
+        reserve: ByteSize,
+    },
+    /// Another one uses the folder.
+    #[error("another medic-core uses {place}: wait for it, or name another folder")]
+    Busy {
+        /// Which folder.
+        place: String,
+    },
     /// `backup.json` is not what it should be.
     #[error(transparent)]
     Document(#[from] DocumentError),
     /// There is no `backup.json`.
-    #[error("{place} holds no finished backup: its backup.json is written last; run 'medic-core backup' with it once more, and it goes on")]
+    #[error(
+        "{place} holds no finished backup: its backup.json is written last; run 'medic-core backup' with it once more, and it goes on"
+    )]
     Unfinished {
         /// Which folder.
         place: String,
@@ -79,7 +128,9 @@ pub enum Error {
         what: String,
     },
     /// The folder has a backup of another server.
-    #[error("{place} holds a backup of another server (its UUID is {theirs}, this one's is {ours}): take another folder")]
+    #[error(
+        "{place} holds a backup of another server (its UUID is {theirs}, this one's is {ours}): take another folder"
+    )]
     OtherServer {
         /// Which folder.
         place: String,
@@ -89,13 +140,17 @@ pub enum Error {
         ours: String,
     },
     /// There are documents already.
-    #[error("the database '{name}' has documents already: restore into an empty one, or add to what is there with --merge (nothing was changed)")]
+    #[error(
+        "the database '{name}' has documents already: restore into an empty one, or add to what is there with --merge (nothing was changed)"
+    )]
     NotEmpty {
         /// Its name.
         name: DatabaseName,
     },
     /// Documents that were written are not there.
-    #[error("after restoring '{name}', {missing} revisions are not there, '{first}' is one: nothing is lost from the backup; svc-log medic-core couchdb may say why")]
+    #[error(
+        "after restoring '{name}', {missing} revisions are not there, '{first}' is one: nothing is lost from the backup; svc-log medic-core couchdb may say why"
+    )]
     Missing {
         /// The database.
         name: DatabaseName,
@@ -110,12 +165,19 @@ impl Error {
     /// The program's exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Name { .. } => 2,
-            Self::Silent { .. } | Self::Refused { .. } | Self::Odd { .. } => 3,
-            Self::NoDatabase { .. } | Self::NotEmpty { .. } | Self::OtherServer { .. } => 4,
-            Self::Unfinished { .. } | Self::Damaged { .. } | Self::Document(_) => 5,
+            Self::Name { .. } | Self::Address { .. } => 2,
+            Self::Silent { .. } | Self::Denied { .. } | Self::Refused { .. } | Self::Odd { .. } => 3,
+            Self::NoDatabase { .. }
+            | Self::NotEmpty { .. }
+            | Self::OtherServer { .. }
+            | Self::Busy { .. } => 4,
+            Self::Unfinished { .. }
+            | Self::Damaged { .. }
+            | Self::Document(_)
+            | Self::Cut
+            | Self::Foreign { .. } => 5,
             Self::Missing { .. } => 6,
-            Self::File(_) | Self::Stream { .. } => 7,
+            Self::File(_) | Self::Stream { .. } | Self::NoRoom { .. } => 7,
         }
     }
 }

@@ -44,6 +44,18 @@ pub struct DatabaseIndex {
     pub parts: Vec<PartEntry>,
 }
 
+impl DatabaseIndex {
+    /// How many documents it has, revisions that conflict counted apart.
+    pub fn documents(&self) -> u64 {
+        self.parts.iter().fold(0, |sum, part| sum.saturating_add(part.documents))
+    }
+
+    /// Bytes of its parts.
+    pub fn size(&self) -> u64 {
+        self.parts.iter().fold(0, |sum, part| sum.saturating_add(part.size))
+    }
+}
+
 /// One file of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,7 +106,7 @@ impl FromStr for DatabaseName {
         if begins && text.len() <= 238 && text.bytes().all(may) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Error::Name { name: text.to_owned() })
+            Err(Error::Name { name: text.escape_debug().to_string() })
         }
     }
 }

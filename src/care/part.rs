@@ -2,7 +2,7 @@
 //!
 //! The first line says of what it is and from where on, the last one how far it leads: a file without a last line is not whole.
 
-use std::io::{BufReader, Read, Write as _};
+use std::io::{BufRead, BufReader, Read, Write as _};
 
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
@@ -10,9 +10,13 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::couch::Document;
+use crate::couch::MAX_ANSWER;
+use crate::document::Document;
 use crate::error::Error;
 use crate::index::DatabaseName;
+
+/// The most bytes of a line.
+const MAX_LINE: u64 = MAX_ANSWER + 1;
 
 /// The first line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,29 +56,32 @@ impl PartWriter {
     pub fn new(head: &Head) -> Self {
         let mut part =
             Self { compressed: GzEncoder::new(Vec::new(), Compression::default()), bytes: 0, documents: 0 };
-        part.line(head);
+        part.line(text(head));
         part
     }
 
     /// Adds a document.
     pub fn add(&mut self, document: &Document) {
-        self.bytes += self.line(document);
+        self.bytes += self.line(document.line());
         self.documents += 1;
     }
 
     /// The whole file.
     pub fn finish(mut self, to: &Value) -> Vec<u8> {
-        self.line(&Tail { to: to.clone(), documents: self.documents });
+        self.line(text(&Tail { to: to.clone(), documents: self.documents }));
         self.compressed.finish().unwrap_or_default()
     }
 
     /// Memory takes everything: nothing here can fail.
-    fn line(&mut self, value: &impl Serialize) -> u64 {
-        let mut text = serde_json::to_vec(value).unwrap_or_default();
-        text.push(b'\n');
-        let _ = self.compressed.write_all(&text);
+    fn line(&mut self, mut text: String) -> u64 {
+        text.push('\n');
+        let _ = self.compressed.write_all(text.as_bytes());
         text.len() as u64
     }
+}
+
+fn text(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// A part that is read, line by line.
@@ -95,7 +102,10 @@ impl<R: Read> PartReader<R> {
         let first = line(file, &mut lines)?.ok_or_else(|| damaged(file, "it is empty"))?;
         let head: Head = parsed(file, &first)?;
         if head.format != crate::index::FORMAT {
-            return Err(damaged(file, &format!("its form is {}, which this program does not know", head.format)));
+            return Err(damaged(
+                file,
+                &format!("its form is {}, which this program does not know", head.format),
+            ));
         }
         Ok(Self { file: file.to_owned(), lines, head, tail: None, documents: 0 })
     }
@@ -108,32 +118,57 @@ impl<R: Read> PartReader<R> {
         let Some(text) = line(&self.file, &mut self.lines)? else {
             return Err(damaged(&self.file, "it ends in the middle"));
         };
-        let document: Document = parsed(&self.file, &text)?;
-        if document.contains_key("_id") {
+        // A document has an `_id`, which the last line has not.
+        let Ok(tail) = serde_json::from_slice::<Tail>(&text) else {
             self.documents += 1;
-            return Ok(Some(document));
-        }
-        let tail: Tail = parsed(&self.file, &text)?;
+            return parsed(&self.file, &text).map(Some);
+        };
         if tail.documents != self.documents || line(&self.file, &mut self.lines)?.is_some() {
             return Err(damaged(&self.file, "it does not have as many documents as it says"));
         }
         self.tail = Some(tail);
         Ok(None)
     }
+
+    /// Reads all of it, and gives what it ends with. It must be of this database and begin where the one before it ended; `done` is
+    /// told the number of documents after each.
+    pub fn to_end(
+        mut self,
+        database: &DatabaseName,
+        from: &Value,
+        done: &mut dyn FnMut(u64),
+    ) -> Result<Tail, Error> {
+        if self.head.database != *database {
+            let what = format!("it is a part of '{}' and not of '{database}'", self.head.database);
+            return Err(damaged(&self.file, &what));
+        }
+        if self.head.from != *from {
+            return Err(damaged(&self.file, "it does not begin where the one before ends"));
+        }
+        while self.next()?.is_some() {
+            done(self.documents);
+        }
+        self.tail.ok_or_else(|| damaged(&self.file, "it has no end"))
+    }
 }
 
-fn line(file: &str, lines: &mut impl std::io::BufRead) -> Result<Option<Vec<u8>>, Error> {
+/// The next line. No document is longer than what was taken from a server; a few bytes that were compressed could be.
+fn line(file: &str, lines: &mut impl BufRead) -> Result<Option<Vec<u8>>, Error> {
     let mut text = Vec::new();
+    let mut lines = lines.take(MAX_LINE);
     lines.read_until(b'\n', &mut text).map_err(|error| damaged(file, &error.to_string()))?;
     match text.last() {
         None => Ok(None),
+        Some(_) if lines.limit() == 0 => Err(damaged(file, "a line is longer than any document")),
         Some(b'\n') => Ok(Some(text)),
         Some(_) => Err(damaged(file, "it ends in the middle of a line")),
     }
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(file: &str, text: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(text).map_err(|error| damaged(file, &error.to_string()))
+    // It repeats words of the file, which must not draw on a terminal.
+    serde_json::from_slice(text)
+        .map_err(|error| damaged(file, &error.to_string().replace(char::is_control, "\u{fffd}")))
 }
 
 /// A file that is not as it was written.
@@ -153,7 +188,8 @@ mod tests {
     }
 
     fn document(id: &str) -> Document {
-        json!({"_id": id, "to": 1, "documents": "x\ny"}).as_object().expect("an object").clone()
+        let text = json!({"_id": id, "_rev": "1-a", "to": 1, "documents": "x\ny"}).to_string();
+        serde_json::from_str(&text).expect("a document")
     }
 
     fn written() -> Vec<u8> {
@@ -175,7 +211,8 @@ mod tests {
     #[test]
     fn what_was_written_is_what_is_read() {
         let (documents, tail) = read(&written()).expect("read");
-        assert_eq!(documents, [document("a"), document("b")]);
+        let lines = |documents: &[Document]| documents.iter().map(Document::line).collect::<Vec<_>>();
+        assert_eq!(lines(&documents), lines(&[document("a"), document("b")]));
         assert_eq!(tail, Tail { to: json!("7-abc"), documents: 2 });
     }
 

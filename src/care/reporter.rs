@@ -5,18 +5,29 @@ use crate::index::DatabaseName;
 /// Something that happened.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// So many documents of a database are done by now.
-    Documents {
+    /// So much of a database has been read and checked.
+    Checked {
         /// Which database.
         database: &'a DatabaseName,
-        /// How many, revisions that conflict counted apart.
-        documents: u64,
+        /// Revisions.
+        done: u64,
+        /// Revisions in all.
+        of: u64,
     },
-    /// A database is done.
+    /// So much of a database has been written.
+    Written {
+        /// Which database.
+        database: &'a DatabaseName,
+        /// Taking a backup: documents that changed; putting it back: revisions.
+        done: u64,
+        /// How many in all, where the server tells.
+        of: Option<u64>,
+    },
+    /// A database has been written.
     Database {
         /// Which.
         database: &'a DatabaseName,
-        /// How many documents this run has written; not those that were there.
+        /// How many revisions this run has written; not those that were there.
         documents: u64,
     },
 }

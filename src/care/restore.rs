@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
-use crate::couch::{Couch, Document};
+use crate::couch::Couch;
+use crate::document::Document;
 use crate::error::Error;
 use crate::folder::Folder;
 use crate::index::{DatabaseIndex, DatabaseName, Index};
 use crate::reporter::{Event, Reporter};
 use crate::verify::verify;
 
-/// Documents that are written at once, and about how many bytes.
+/// Documents that are written at once, and bytes of their JSON.
 const BATCH: usize = 100;
 const BYTES: usize = 4 << 20;
 
@@ -36,8 +35,10 @@ pub fn restore(
     into: Into,
     reporter: &dyn Reporter,
 ) -> Result<Index, Error> {
-    let mut index = verify(folder, &())?;
-    if let Some(name) = only.iter().find(|name| !index.databases.iter().any(|database| database.name == **name)) {
+    let mut index = verify(folder, reporter)?;
+    if let Some(name) =
+        only.iter().find(|name| !index.databases.iter().any(|database| database.name == **name))
+    {
         return Err(Error::NoDatabase { name: name.clone() });
     }
     index.databases.retain(|database| only.is_empty() || only.contains(&database.name));
@@ -64,8 +65,13 @@ pub fn restore(
     Ok(index)
 }
 
-fn write(couch: &Couch, database: &DatabaseIndex, folder: &Folder, reporter: &dyn Reporter) -> Result<(), Error> {
-    let mut done = 0;
+fn write(
+    couch: &Couch,
+    database: &DatabaseIndex,
+    folder: &Folder,
+    reporter: &dyn Reporter,
+) -> Result<(), Error> {
+    let (mut done, of) = (0, Some(database.documents()));
     for entry in &database.parts {
         let mut part = folder.part(&entry.file)?;
         let (mut batch, mut bytes) = (Vec::new(), 0);
@@ -73,14 +79,14 @@ fn write(couch: &Couch, database: &DatabaseIndex, folder: &Folder, reporter: &dy
             let document = part.next()?;
             let is_last = document.is_none();
             if let Some(document) = document {
-                bytes += size(&document);
+                bytes += document.size();
                 batch.push(document);
             }
             if is_last || batch.len() >= BATCH || bytes >= BYTES {
                 done += batch.len() as u64;
                 put(couch, &database.name, &std::mem::take(&mut batch))?;
                 bytes = 0;
-                reporter.event(&Event::Documents { database: &database.name, documents: done });
+                reporter.event(&Event::Written { database: &database.name, done, of });
             }
             if is_last {
                 break;
@@ -99,8 +105,7 @@ fn put(couch: &Couch, database: &DatabaseName, documents: &[Document]) -> Result
     couch.write(database, documents)?;
     let mut revisions: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for document in documents {
-        let text = |key| document.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        revisions.entry(text("_id")).or_default().push(text("_rev"));
+        revisions.entry(document.id.clone()).or_default().push(document.rev.clone());
     }
     let missing = couch.missing(database, &revisions)?;
     match missing.keys().next() {
@@ -110,11 +115,4 @@ fn put(couch: &Couch, database: &DatabaseName, documents: &[Document]) -> Result
         }
         None => Ok(()),
     }
-}
-
-/// About how many bytes of JSON: attachments are what counts.
-fn size(document: &Document) -> usize {
-    let attachments = document.get("_attachments").and_then(Value::as_object);
-    let data = |attachment: &Value| attachment["data"].as_str().map_or(0, str::len);
-    1024 + attachments.map_or(0, |all| all.values().map(data).sum())
 }

@@ -15,24 +15,24 @@ use crate::reporter::{Event, Reporter};
 pub fn verify(folder: &Folder, reporter: &dyn Reporter) -> Result<Index, Error> {
     let index = folder.index()?;
     for database in &index.databases {
-        let (mut at, mut documents) = (Value::from(0), 0);
+        let (name, of) = (&database.name, database.documents());
+        let (mut at, mut before) = (Value::from(0), 0);
         for entry in &database.parts {
             folder.check(entry)?;
-            let mut part = folder.part(&entry.file)?;
-            let file = format!("{}/{}", folder.shown(), entry.file);
-            if part.head.database != database.name || part.head.server != index.server {
+            let part = folder.part(&entry.file)?;
+            let file = folder.path_of(&entry.file);
+            if part.head.server != index.server {
                 return Err(damaged(&file, "it belongs to another backup"));
             }
-            if part.head.from != at {
-                return Err(damaged(&file, "it does not begin where the one before ends"));
+            let tail = part.to_end(name, &at, &mut |count| {
+                reporter.event(&Event::Checked { database: name, done: before + count, of });
+            })?;
+            if tail.documents != entry.documents {
+                return Err(damaged(&file, "it does not have as many documents as backup.json says"));
             }
-            while part.next()?.is_some() {
-                documents += 1;
-            }
-            at = part.tail.map(|tail| tail.to).unwrap_or_default();
-            reporter.event(&Event::Documents { database: &database.name, documents });
+            before += tail.documents;
+            at = tail.to;
         }
-        reporter.event(&Event::Database { database: &database.name, documents });
     }
     Ok(index)
 }

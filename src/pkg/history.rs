@@ -60,7 +60,9 @@ pub(crate) fn add(root: &Root, id: &str, at: u64, plan: &Plan) -> Result<(), Err
     };
     let entry = Entry { id: id.to_owned(), at, changes: plan.changes.iter().map(done).collect() };
     let mut text = root.read(&file(), LIMIT * 2)?.unwrap_or_default();
-    if entry.changes.is_empty() || text.windows(id.len()).any(|part| part == id.as_bytes()) {
+    // With its quotes: the beginning of another's is not this one.
+    let quoted = format!("\"{id}\"");
+    if entry.changes.is_empty() || text.windows(quoted.len()).any(|part| part == quoted.as_bytes()) {
         return Ok(());
     }
     let mut line = serde_json::to_vec(&entry)

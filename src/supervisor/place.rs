@@ -47,6 +47,11 @@ impl Place {
         folder.join(format!("{service}.disabled"))
     }
 
+    /// `/run/<package>/warnings`: a file for each thing that its scripts warn of
+    pub fn warnings(&self, package: &str) -> PathBuf {
+        self.at("run").join(package).join("warnings")
+    }
+
     /// `/srv/storage/<package>/<service>/logs`
     pub fn logs(&self, package: &PackageName, service: &ServiceName) -> PathBuf {
         self.at(layout::STORAGE).join(package.as_str()).join(service.as_str()).join("logs")

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 
 /// Each member, and the members it may import.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("medic-model", &[]),
     ("medic-sys", &[]),
     ("medic-archive", &["medic-model"]),
@@ -13,6 +13,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("medic-build", &["medic-archive", "medic-model", "medic-repository", "medic-sys"]),
     ("medic-image", &["medic-archive", "medic-model", "medic-repository"]),
     ("medic-pkg", &["medic-archive", "medic-model", "medic-repository", "medic-sys"]),
+    ("medic-care", &["medic-archive", "medic-model", "medic-sys"]),
     ("medic-supervisor", &["medic-model", "medic-sys"]),
     ("xtask", &["medic-build", "medic-image", "medic-model"]),
     // Archive, model and repository are for its tests only, which make packages and publish them.

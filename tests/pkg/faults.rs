@@ -97,6 +97,8 @@ fn strace(world: &World, args: &[OsString], options: &[String]) -> (Ended, Strin
     // glibc reads its own mappings line by line: at other addresses each time, it would be in another number of calls.
     let mut strace = Command::new("setarch");
     strace.args(["--addr-no-randomize", "strace", "-qq"]).args(options).arg("-o").arg(&file);
+    // And with an arena for each thread it asks, now and then, whether memory is overcommitted before it gives some back.
+    strace.env("MALLOC_ARENA_MAX", "1");
     let run = strace.arg(PKG).arg("--root").arg(world.root()).args(args).output().expect("strace runs");
     let ended = Ended::of(&run);
     let trace = std::fs::read_to_string(&file).unwrap_or_else(|_| panic!("{ended:?}"));

@@ -18,6 +18,8 @@ pub struct Arguments {
     pub force: bool,
     /// `--health`
     pub health: bool,
+    /// `-v`, `--verbose`
+    pub verbose: bool,
     /// `-f`, `--follow`
     pub follow: bool,
     /// `-n`, `--lines N`
@@ -95,6 +97,7 @@ fn set(found: &mut Arguments, option: Option_, value: OsString) -> Result<(), St
         Option_::Json => found.json = true,
         Option_::Force => found.force = true,
         Option_::Health => found.health = true,
+        Option_::Verbose => found.verbose = true,
         Option_::Follow => found.follow = true,
         Option_::Ready => found.ready = true,
         Option_::Down => found.down = true,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use medic_sys::clock::monotonic_millis;
+use medic_sys::files::{Folder, list};
 
 use super::arguments::Arguments;
 use super::report::{FORMAT, Inspection, PackageView, ServiceView, json};
@@ -13,6 +14,9 @@ use super::{FAILED, run_folder};
 use crate::definition::names;
 use crate::place::Place;
 use crate::table::{Reader, Record, Stage};
+
+/// The most bytes of a warning.
+const WARNING: u64 = 4096;
 
 /// Runs it; the exit code.
 pub fn inspect(place: &Place, arguments: &Arguments, terminal: &mut Terminal<'_>) -> u8 {
@@ -38,8 +42,15 @@ pub fn inspect(place: &Place, arguments: &Arguments, terminal: &mut Terminal<'_>
     let shown: Vec<&Record> = records.iter().filter(|record| packages.contains(&record.package)).collect();
     let healthy = stage == Stage::Running && shown.iter().all(|record| is_healthy(record));
     match (arguments.json, arguments.health) {
-        (true, _) => terminal.print(&json(&inspection(stage, healthy, &packages, &shown))),
-        (false, true) => terminal.print(&health_line(stage, &shown)),
+        (true, _) => terminal.print(&json(&inspection(place, stage, healthy, &packages, &shown))),
+        (false, true) => {
+            terminal.print(&health_line(stage, &shown));
+            for package in packages.iter().filter(|_| arguments.verbose) {
+                for line in warnings(place, package) {
+                    terminal.print(&format!("Warning: {package}: {line}\n"));
+                }
+            }
+        }
         (false, false) if packages.is_empty() => terminal.warn("There are currently no packages installed"),
         (false, false) => {
             let text = text(&packages, &shown, terminal);
@@ -107,7 +118,18 @@ fn health_line(stage: Stage, records: &[&Record]) -> String {
     }
 }
 
+/// What a package warns of. That nothing can be read is no reason to fail: the services' state is what was asked for.
+fn warnings(place: &Place, package: &str) -> Vec<String> {
+    let path = place.warnings(package);
+    let mut names = list(&path).unwrap_or_default();
+    names.sort_unstable();
+    let Ok(folder) = Folder::open(&path) else { return Vec::new() };
+    let texts = names.iter().filter_map(|name| folder.read(name, WARNING).ok());
+    texts.map(|text| String::from_utf8_lossy(&text).trim_end().to_owned()).collect()
+}
+
 fn inspection<'a>(
+    place: &Place,
     stage: Stage,
     healthy: bool,
     packages: &'a BTreeSet<String>,
@@ -132,6 +154,11 @@ fn inspection<'a>(
         Stage::Running => "running",
         Stage::Stopping => "stopping",
     };
-    let packages = packages.iter().map(|package| PackageView { package, services: of(package) }).collect();
+    let view = |package: &'a String| PackageView {
+        package,
+        warnings: warnings(place, package),
+        services: of(package),
+    };
+    let packages = packages.iter().map(view).collect();
     Inspection { format: FORMAT, stage, healthy, packages }
 }

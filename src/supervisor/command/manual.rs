@@ -63,6 +63,8 @@ pub enum Option_ {
     Force,
     /// `--health`
     Health,
+    /// `-v`, `--verbose`
+    Verbose,
     /// `-f`, `--follow`
     Follow,
     /// `-n`, `--lines N`
@@ -89,6 +91,7 @@ impl Option_ {
             Self::Json => &["--json"],
             Self::Force => &["-f", "--force"],
             Self::Health => &["--health"],
+            Self::Verbose => &["-v", "--verbose"],
             Self::Follow => &["-f", "--follow"],
             Self::Lines => &["-n", "--lines"],
             Self::Since => &["--since"],
@@ -126,6 +129,7 @@ impl Option_ {
             Self::Health => {
                 "print one line, and exit with 0 only when every expected service is up and ready"
             }
+            Self::Verbose => "with --health: also what packages warn of, a line each",
             Self::Follow => "go on printing lines as they are written, until it is interrupted",
             Self::Lines => "the last N lines only; with -f 10 unless told, otherwise all there are",
             Self::Since => {
@@ -184,7 +188,7 @@ pub static MANUAL: &[Command] = &[
     Command {
         name: "supervisor-inspect",
         links: &[],
-        usage: "[--json] [--health] [package]...",
+        usage: "[--json] [--health [--verbose]] [package]...",
         summary: "show all packages and services: status, uptime, restarts, process IDs",
         description: "Prints every package, or those named, with every service: its status, its uptime, how often it was \
 started again, its attributes, its process and its supervisor's.\n\n\
@@ -192,8 +196,9 @@ The status is the first that fits: Up (it runs and is ready), Starting (it runs 
 svc-down), Waiting (for a service that it comes after), Stopping, Restarting, Unsupervised, Failure (it does not get up or is \
 not ready in time, and is tried on). Attributes: watched (it has a supervisor), running, ready, restarting, down, disabled, \
 expected (neither down, disabled nor restarting: it ought to run).\n\n\
-The status is read from shared memory: inspecting wakes no process, however often it is done.",
-        options: &[Option_::Json, Option_::Health, Option_::Root, Option_::Help],
+The status is read from shared memory: inspecting wakes no process, however often it is done. What a package \
+warns of is in the files of /run/<package>/warnings, which its scripts write.",
+        options: &[Option_::Json, Option_::Health, Option_::Verbose, Option_::Root, Option_::Help],
         exits: &[
             ("0", "it was printed; with --health: every expected service is up and ready"),
             (

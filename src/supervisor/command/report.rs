@@ -20,6 +20,8 @@ pub struct Inspection<'a> {
 #[derive(Debug, Serialize)]
 pub struct PackageView<'a> {
     pub package: &'a str,
+    /// What it warns of; a warning makes nothing unhealthy.
+    pub warnings: Vec<String>,
     pub services: Vec<ServiceView<'a>>,
 }
 

@@ -138,6 +138,13 @@ fn a_certificate_that_cannot_be_used_is_refused_and_one_that_ends_soon_is_told()
     shows(&core, "soon");
     let said = core.container.logs();
     assert!(said.contains("Warning: the certificate of nginx ends in 8 days"), "{said}");
+    let health = ["supervisor-inspect", "--health", "--verbose"];
+    let told = core.container.exec(&health).success().stdout;
+    assert!(told.contains("\nWarning: medic-core: the certificate of nginx ends in 8 days"), "{told}");
+    put(&core, &scratch, "good", "good");
+    core.container.exec(&["svc-reload", "medic-core", "nginx"]).success();
+    let told = core.container.exec(&health).success().stdout;
+    assert!(!told.contains("Warning"), "{told}");
 }
 
 #[test]

@@ -57,9 +57,9 @@ impl<'m, T> Contents<'m, T> {
 
     fn pass(&mut self, mut bytes: &[u8]) {
         loop {
-            let between = part(&mut bytes, &mut self.gap);
-            let content = if self.gap == 0 { part(&mut bytes, &mut self.left) } else { &between[..0] };
-            self.digester.update(content);
+            // Nothing is left of the bytes while there is a gap.
+            part(&mut bytes, &mut self.gap);
+            self.digester.update(part(&mut bytes, &mut self.left));
             if self.gap > 0 || self.left > 0 {
                 return;
             }
