@@ -12,13 +12,15 @@ use crate::index::{self, DatabaseIndex, DatabaseName, Index, PartEntry};
 use crate::part::{Head, PartWriter};
 use crate::reporter::{Event, Reporter};
 
+/// A database that CouchDB itself writes: which others changed lately. Of no use elsewhere, and never empty.
+const CHANGED_LATELY: &str = "_global_changes";
 /// Changes that are asked for at once.
 const PAGE: usize = 200;
 /// Bytes of documents after which a part is written; so much work is done again after an interruption.
 const PART: u64 = 8 << 20;
 
-/// Writes what these databases hold (all, if none is named) to `sink`; goes on where an earlier run has ended. `finished` tells
-/// the time at the end, in seconds since 1970.
+/// Writes what these databases hold (all but `_global_changes`, if none is named) to `sink`; goes on where an earlier run has ended.
+/// `finished` tells the time at the end, in seconds since 1970.
 ///
 /// What is written while this runs is in it if it was written before its database's feed had been read to the end.
 ///
@@ -37,7 +39,11 @@ pub fn backup(
         return Err(Error::NoDatabase { name: name.clone() });
     }
     let mut databases = Vec::new();
-    for name in there.into_iter().filter(|name| only.is_empty() || only.contains(name)) {
+    let wanted = |name: &DatabaseName| match only {
+        [] => name.as_str() != CHANGED_LATELY,
+        only => only.contains(name),
+    };
+    for name in there.into_iter().filter(wanted) {
         // It may have been removed meanwhile, as databases of one user each are.
         let Some(partitioned) = couch.database(&name)? else { continue };
         let security = couch.security(&name)?;

@@ -111,7 +111,7 @@ struct Verify {
 
 #[derive(Debug, Args)]
 struct Which {
-    /// Only this database; may be given more than once [default: all]
+    /// Only this database; may be given more than once [default: all there are, _global_changes aside]
     #[arg(long = "database", value_name = "NAME")]
     databases: Vec<DatabaseName>,
 }

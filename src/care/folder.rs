@@ -160,7 +160,7 @@ impl Folder {
             true => damaged(&self.path_of(file), "it is missing"),
             false => error.into(),
         };
-        Ok(self.folder.folder(folder).and_then(|folder| folder.open_file(name)).map_err(missing)?)
+        self.folder.folder(folder).and_then(|folder| folder.open_file(name)).map_err(missing)
     }
 }
 
@@ -205,7 +205,7 @@ impl Sink for Folder {
                     ours: server.to_owned(),
                 });
             }
-            let tail = reader.to_end(database, &progress.to, &mut |_| {})?;
+            let tail = reader.into_tail(database, &progress.to, &mut |_| {})?;
             progress.to = tail.to;
             let (sha256, size, documents) = (found.sha256, found.size, tail.documents);
             progress.parts.push(PartEntry { file, sha256, size, documents });

@@ -20,7 +20,7 @@ pub const LIMIT: u64 = 64 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Index {
-    /// [`FORMAT`].
+    /// The version of its form: 1.
     pub format: u32,
     /// The UUID of the server.
     pub server: String,

@@ -132,7 +132,7 @@ impl<R: Read> PartReader<R> {
 
     /// Reads all of it, and gives what it ends with. It must be of this database and begin where the one before it ended; `done` is
     /// told the number of documents after each.
-    pub fn to_end(
+    pub fn into_tail(
         mut self,
         database: &DatabaseName,
         from: &Value,

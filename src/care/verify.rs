@@ -24,7 +24,7 @@ pub fn verify(folder: &Folder, reporter: &dyn Reporter) -> Result<Index, Error> 
             if part.head.server != index.server {
                 return Err(damaged(&file, "it belongs to another backup"));
             }
-            let tail = part.to_end(name, &at, &mut |count| {
+            let tail = part.into_tail(name, &at, &mut |count| {
                 reporter.event(&Event::Checked { database: name, done: before + count, of });
             })?;
             if tail.documents != entry.documents {

@@ -1,6 +1,7 @@
 //! A disk that is full. It is a small one of the test's own, which only root can make: without, these tests say so and end.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -20,7 +21,7 @@ impl Disk {
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Self(at.to_owned()));
         }
-        println!("skipped: no file system can be mounted here");
+        let _ = writeln!(std::io::stderr(), "skipped: no file system can be mounted here");
         None
     }
 }
