@@ -47,7 +47,9 @@ pub fn backup(
         // It may have been removed meanwhile, as databases of one user each are.
         let Some(partitioned) = couch.database(&name)? else { continue };
         let security = couch.security(&name)?;
-        let parts = Database { couch, server: &server, name: &name, reporter, documents: 0 }.copy(sink)?;
+        let mark = couch.mark(&name)?;
+        let parts = Database { couch, server: &server, name: &name, mark: &mark, reporter, documents: 0 }
+            .copy(sink)?;
         databases.push(DatabaseIndex { name, security, partitioned, parts });
     }
     let index = Index { format: index::FORMAT, server, finished: finished(), databases };
@@ -60,13 +62,14 @@ struct Database<'a> {
     couch: &'a Couch,
     server: &'a str,
     name: &'a DatabaseName,
+    mark: &'a str,
     reporter: &'a dyn Reporter,
     documents: u64,
 }
 
 impl Database<'_> {
     fn copy(mut self, sink: &mut dyn Sink) -> Result<Vec<PartEntry>, Error> {
-        let Progress { mut parts, mut to } = sink.progress(self.name, self.server)?;
+        let Progress { mut parts, mut to } = sink.progress(self.name, self.server, self.mark)?;
         let mut part = self.begin(&to);
         let mut done = 0;
         loop {
@@ -99,6 +102,7 @@ impl Database<'_> {
             format: index::FORMAT,
             server: self.server.to_owned(),
             database: self.name.clone(),
+            mark: self.mark.to_owned(),
             from: from.clone(),
         })
     }

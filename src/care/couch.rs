@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use medic_model::ByteSize;
+use medic_sys::files::FileError;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -57,6 +58,12 @@ pub struct Changes {
     pub results: Vec<Change>,
     /// How many come behind this page, where the server tells.
     pub pending: Option<u64>,
+}
+
+/// The document that [`Couch::mark`] leaves.
+#[derive(Serialize, Deserialize)]
+struct Mark {
+    mark: String,
 }
 
 impl Couch {
@@ -148,6 +155,25 @@ impl Couch {
     pub fn set_security(&self, name: &DatabaseName, security: &Value) -> Result<(), Error> {
         let body = Some(security.to_string());
         self.change("PUT", &format!("/{}/_security", name.in_url()), body).map(|_: Value| ())
+    }
+
+    /// What tells this database from another one that had or will have its name: a word that the first caller leaves in it, in a
+    /// document that is neither replicated nor in its feed of changes, as replications keep there how far they are.
+    pub fn mark(&self, name: &DatabaseName) -> Result<String, Error> {
+        let path = format!("/{}/_local/medic-core-backup", name.in_url());
+        // Another caller may have left one meanwhile: then that one counts.
+        for _ in 0..2 {
+            let mut answer = self.send("GET", &path, None)?;
+            if answer.status() != 404 {
+                return self.json::<Mark>("GET", &path, &mut answer).map(|found| found.mark);
+            }
+            let word = Mark { mark: random()? };
+            let mut answer = self.send("PUT", &path, Some(json!(word).to_string()))?;
+            if answer.status() != 409 {
+                return self.json("PUT", &path, &mut answer).map(|_: Value| word.mark);
+            }
+        }
+        Err(Error::Odd { url: format!("{}{path}", self.url), what: "it is there and it is not".to_owned() })
     }
 
     /// What changed behind `since`, `limit` documents at most, all revisions that nothing follows named.
@@ -306,6 +332,14 @@ impl Couch {
         }
         serde_json::from_slice(&text).map_err(|error| Error::Odd { url, what: plain(&error.to_string()) })
     }
+}
+
+/// 128 random bits, in hexadecimal digits.
+fn random() -> Result<String, Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| FileError::new("read", "/dev/urandom", std::io::Error::other(error)))?;
+    Ok(hex::encode(bytes))
 }
 
 /// What an error's answer says in its own words.

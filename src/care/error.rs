@@ -139,6 +139,16 @@ pub enum Error {
         /// The server that was to be backed up.
         ours: String,
     },
+    /// The folder has a backup of a database that is gone: what its feed of changes was at means nothing to the present one's.
+    #[error(
+        "{place} holds a backup of an earlier database '{name}', which was removed and made again: take another folder (nothing in this one was changed)"
+    )]
+    OtherDatabase {
+        /// Which folder.
+        place: String,
+        /// Its name.
+        name: DatabaseName,
+    },
     /// There are documents already.
     #[error(
         "the database '{name}' has documents already: restore into an empty one, or add to what is there with --merge (nothing was changed)"
@@ -170,6 +180,7 @@ impl Error {
             Self::NoDatabase { .. }
             | Self::NotEmpty { .. }
             | Self::OtherServer { .. }
+            | Self::OtherDatabase { .. }
             | Self::Busy { .. } => 4,
             Self::Unfinished { .. }
             | Self::Damaged { .. }

@@ -22,8 +22,8 @@ const PIECE: usize = 64 << 10;
 
 /// Where a backup goes to.
 pub trait Sink {
-    /// What there is of a database already, if it is of this server.
-    fn progress(&mut self, database: &DatabaseName, server: &str) -> Result<Progress, Error>;
+    /// What there is of a database already, if it is of this server and the same one still.
+    fn progress(&mut self, database: &DatabaseName, server: &str, mark: &str) -> Result<Progress, Error>;
     /// Takes a file, whole.
     fn put(&mut self, file: &str, bytes: &[u8]) -> Result<(), Error>;
 }
@@ -187,7 +187,7 @@ fn split(file: &str) -> (&str, &str) {
 }
 
 impl Sink for Folder {
-    fn progress(&mut self, database: &DatabaseName, server: &str) -> Result<Progress, Error> {
+    fn progress(&mut self, database: &DatabaseName, server: &str, mark: &str) -> Result<Progress, Error> {
         let mut progress = Progress::none();
         let Some(folder) = absent(self.folder.folder(database.folder()))? else { return Ok(progress) };
         loop {
@@ -204,6 +204,9 @@ impl Sink for Folder {
                     theirs: reader.head.server.escape_debug().to_string(),
                     ours: server.to_owned(),
                 });
+            }
+            if reader.head.mark != mark {
+                return Err(Error::OtherDatabase { place: self.shown(), name: database.clone() });
             }
             let tail = reader.into_tail(database, &progress.to, &mut |_| {})?;
             progress.to = tail.to;

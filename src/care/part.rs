@@ -28,6 +28,8 @@ pub struct Head {
     pub server: String,
     /// The database.
     pub database: DatabaseName,
+    /// Which one of that name: what its first backup has left in it.
+    pub mark: String,
     /// Behind which point of the feed of changes it begins.
     pub from: Value,
 }
@@ -184,7 +186,7 @@ mod tests {
 
     fn head() -> Head {
         let database = "patients".parse().expect("a name");
-        Head { format: 1, server: "u".to_owned(), database, from: json!(0) }
+        Head { format: 1, server: "u".to_owned(), database, mark: "m".to_owned(), from: json!(0) }
     }
 
     fn document(id: &str) -> Document {

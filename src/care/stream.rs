@@ -59,7 +59,7 @@ fn written(source: io::Error) -> Error {
 }
 
 impl<W: Write> Sink for Stream<W> {
-    fn progress(&mut self, _: &DatabaseName, _: &str) -> Result<Progress, Error> {
+    fn progress(&mut self, _: &DatabaseName, _: &str, _: &str) -> Result<Progress, Error> {
         Ok(Progress::none())
     }
 

@@ -29,6 +29,7 @@ struct State {
     /// Each document's text by its number in the feed of changes.
     databases: BTreeMap<String, Vec<String>>,
     security: BTreeMap<String, Value>,
+    marks: BTreeMap<String, String>,
     /// From which request on whose path has this in it (the first is 0), and how.
     fault: Option<(&'static str, usize, Fault)>,
 }
@@ -81,6 +82,20 @@ impl Couch {
     /// Fails from the request number `after` on (the first is 0) whose path has `on` in it; never with nothing.
     pub fn fail(&self, fault: impl Into<Option<(&'static str, usize, Fault)>>) {
         self.state.lock().expect("not poisoned").fault = fault.into();
+    }
+
+    /// Makes a database the one that a part with these lines is of.
+    pub fn be(&self, name: &str, lines: &[String]) {
+        let head: Value = serde_json::from_str(&lines[0]).expect("JSON");
+        let mark = json!({"mark": head["mark"]}).to_string();
+        self.state.lock().expect("not poisoned").marks.insert(name.to_owned(), mark);
+    }
+
+    /// Removes a database.
+    pub fn remove(&self, name: &str) {
+        let mut state = self.state.lock().expect("not poisoned");
+        state.databases.remove(name);
+        state.marks.remove(name);
     }
 
     /// The names of its databases with their documents, as they were written.
@@ -171,6 +186,14 @@ impl State {
             ("GET", "_security") => self.security[name].to_string(),
             ("PUT", "_security") => {
                 self.security.insert(name.to_owned(), body);
+                json!({"ok": true}).to_string()
+            }
+            ("GET", "_local/medic-core-backup") => match self.marks.get(name) {
+                Some(text) => text.clone(),
+                None => return missing(),
+            },
+            ("PUT", "_local/medic-core-backup") => {
+                self.marks.insert(name.to_owned(), body.to_string());
                 json!({"ok": true}).to_string()
             }
             ("GET", "_all_docs") => {

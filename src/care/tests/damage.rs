@@ -132,6 +132,8 @@ fn nothing_is_added_to_a_backup_that_is_damaged() {
     let place = backup();
     let couch = Couch::with("patients", 20, 20);
     couch.fill("others", 0, 5, 20);
+    couch.be("patients", &place.lines(FIRST));
+    couch.be("others", &place.lines("others/00000001.jsonl.gz"));
     let part = place.path("backup").join(SECOND);
     let mut bytes = fs::read(&part).expect("there");
     bytes.truncate(30);
@@ -141,6 +143,7 @@ fn nothing_is_added_to_a_backup_that_is_damaged() {
     // And none to another server's.
     let place = backup();
     let mut lines = place.lines(FIRST);
+    couch.be("others", &place.lines("others/00000001.jsonl.gz"));
     lines[0] = lines[0].replace("u1", "u2");
     place.rewrite(FIRST, &lines);
     place.run(&couch, &["backup", "backup"]).ended_with(4).says("another server");

@@ -35,6 +35,18 @@ fn what_was_backed_up_is_what_is_restored() {
 }
 
 #[test]
+fn a_database_that_was_made_again_is_another_one() {
+    let (place, couch) = (Place::new(), Couch::with("patients", 5, 20));
+    place.run(&couch, &["backup", "backup"]).success();
+    couch.remove("patients");
+    // As many documents as before: its feed of changes has nothing behind where the backup ends.
+    couch.fill("patients", 0, 5, 30);
+    place.run(&couch, &["backup", "backup"]).ended_with(4).says("removed and made again");
+    place.offline(&["verify", "backup"]).success();
+    place.run(&couch, &["backup", "another"]).success();
+}
+
+#[test]
 fn a_server_that_fails_has_an_error_of_its_own_and_the_earlier_backup_stays() {
     let (place, couch) = (Place::new(), Couch::with("patients", 5, 20));
     place.run(&couch, &["backup", "backup"]).success();
