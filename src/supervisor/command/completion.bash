@@ -56,7 +56,7 @@ _medic_os_words() {
 
 _medic_os() {
     case ${1##*/} in
-    supervisor-inspect) _medic_os_words "package" "--json --health --root -h --help" "--root" ;;
+    supervisor-inspect) _medic_os_words "package" "--json --health -v --verbose --root -h --help" "--root" ;;
     supervisor-list) _medic_os_words "listed status nothing" "--json --root -h --help" "--root" ;;
     supervisor-start) _medic_os_words "package service" "--json --timeout --root -h --help" "--timeout --root" ;;
     supervisor-stop) _medic_os_words "package service" "--json --timeout --root -h --help" "--timeout --root" ;;
