@@ -47,7 +47,7 @@ impl Place {
         folder.join(format!("{service}.disabled"))
     }
 
-    /// `/run/<package>/warnings`: a file for each thing that its scripts warn of
+    /// `/run/<package>/warnings`: what its scripts warn of
     pub fn warnings(&self, package: &str) -> PathBuf {
         self.at("run").join(package).join("warnings")
     }

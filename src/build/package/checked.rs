@@ -94,10 +94,12 @@ pub fn check(source: &Source<'_>, parts: &Parts, mut findings: Findings) -> Resu
 }
 
 fn of_component(source: &Source<'_>, part: &Part<'_>, tree: &Tree) -> Result<Vec<Finding>, BuildError> {
+    // What the others in the package provide is there, too.
+    let others = source.linked.iter().chain(&source.components);
     let subject = Subject {
         recipe: part.recipe,
         arch: source.arch,
-        needs: source.linked.iter().map(|linked| linked.tree.clone()).collect(),
+        needs: others.map(|other| other.tree.clone()).collect(),
         own: source.own_paths.clone(),
     };
     Ok(checks::stored(tree, &subject).map_err(|error| StoreError::new("read", &part.tree, error))?)

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use medic_sys::clock::monotonic_millis;
-use medic_sys::files::{Folder, list};
 
 use super::arguments::Arguments;
 use super::report::{FORMAT, Inspection, PackageView, ServiceView, json};
@@ -14,9 +13,6 @@ use super::{FAILED, run_folder};
 use crate::definition::names;
 use crate::place::Place;
 use crate::table::{Reader, Record, Stage};
-
-/// The most bytes of a warning.
-const WARNING: u64 = 4096;
 
 /// Runs it; the exit code.
 pub fn inspect(place: &Place, arguments: &Arguments, terminal: &mut Terminal<'_>) -> u8 {
@@ -45,9 +41,9 @@ pub fn inspect(place: &Place, arguments: &Arguments, terminal: &mut Terminal<'_>
         (true, _) => terminal.print(&json(&inspection(place, stage, healthy, &packages, &shown))),
         (false, true) => {
             terminal.print(&health_line(stage, &shown));
-            for package in packages.iter().filter(|_| arguments.verbose) {
-                for line in warnings(place, package) {
-                    terminal.print(&format!("Warning: {package}: {line}\n"));
+            if arguments.verbose {
+                for text in packages.iter().filter_map(|package| warnings(place, package)) {
+                    terminal.print(&text);
                 }
             }
         }
@@ -118,14 +114,11 @@ fn health_line(stage: Stage, records: &[&Record]) -> String {
     }
 }
 
-/// What a package warns of. That nothing can be read is no reason to fail: the services' state is what was asked for.
-fn warnings(place: &Place, package: &str) -> Vec<String> {
-    let path = place.warnings(package);
-    let mut names = list(&path).unwrap_or_default();
-    names.sort_unstable();
-    let Ok(folder) = Folder::open(&path) else { return Vec::new() };
-    let texts = names.iter().filter_map(|name| folder.read(name, WARNING).ok());
-    texts.map(|text| String::from_utf8_lossy(&text).trim_end().to_owned()).collect()
+/// What a package warns of, in its scripts' own lines; nothing when they are content. That it cannot be read is no reason to fail: the
+/// services' state is what was asked for.
+fn warnings(place: &Place, package: &str) -> Option<String> {
+    let text = std::fs::read(place.warnings(package)).ok().filter(|text| !text.is_empty())?;
+    Some(String::from_utf8_lossy(&text).into_owned())
 }
 
 fn inspection<'a>(

@@ -197,7 +197,7 @@ svc-down), Waiting (for a service that it comes after), Stopping, Restarting, Un
 not ready in time, and is tried on). Attributes: watched (it has a supervisor), running, ready, restarting, down, disabled, \
 expected (neither down, disabled nor restarting: it ought to run).\n\n\
 The status is read from shared memory: inspecting wakes no process, however often it is done. What a package \
-warns of is in the files of /run/<package>/warnings, which its scripts write.",
+warns of is the text of /run/<package>/warnings, which its scripts write.",
         options: &[Option_::Json, Option_::Health, Option_::Verbose, Option_::Root, Option_::Help],
         exits: &[
             ("0", "it was printed; with --health: every expected service is up and ready"),

@@ -20,8 +20,8 @@ pub struct Inspection<'a> {
 #[derive(Debug, Serialize)]
 pub struct PackageView<'a> {
     pub package: &'a str,
-    /// What it warns of; a warning makes nothing unhealthy.
-    pub warnings: Vec<String>,
+    /// What it warns of, a line each, which makes nothing unhealthy; null when it warns of nothing.
+    pub warnings: Option<String>,
     pub services: Vec<ServiceView<'a>>,
 }
 
