@@ -196,8 +196,7 @@ The status is the first that fits: Up (it runs and is ready), Starting (it runs 
 svc-down), Waiting (for a service that it comes after), Stopping, Restarting, Unsupervised, Failure (it does not get up or is \
 not ready in time, and is tried on). Attributes: watched (it has a supervisor), running, ready, restarting, down, disabled, \
 expected (neither down, disabled nor restarting: it ought to run).\n\n\
-The status is read from shared memory: inspecting wakes no process, however often it is done. What a package \
-warns of is the text of /run/<package>/warnings, which its scripts write.",
+What a package warns of is the text of /run/<package>/warnings, which its scripts write.",
         options: &[Option_::Json, Option_::Health, Option_::Verbose, Option_::Root, Option_::Help],
         exits: &[
             ("0", "it was printed; with --health: every expected service is up and ready"),
@@ -234,7 +233,7 @@ Statuses: watched, expected, unexpected, enabled, disabled, running, ready, rest
         usage: "[--json] <package> [service]...",
         summary: "start a new supervisor for services",
         description: "Starts a supervisor for each service named, or for every service of the package that has none, and with it \
-the service. It does not control a running supervisor: a service that is supervised already is an error when named, and is \
+the service. A service that is supervised already is an error when named, and is \
 skipped with a warning otherwise; so is a disabled one.",
         options: ACT,
         exits: SUPERVISOR_EXITS,
@@ -266,7 +265,7 @@ services in package 'nginx'\n",
         summary: "read again what is installed, after packages have changed",
         description: "Has init read the receipts of installed packages again, as a HUP signal to it does, and waits until that \
 is done: new packages are set up and their services started, services of removed packages are stopped, changed definitions \
-count from the next start of the service on. Services whose definition is the same are left alone.",
+count from the next start of the service on.",
         options: &[Option_::Json, Option_::Root, Option_::Help],
         exits: &[
             ("0", "it was read, and new services are being started"),
@@ -286,8 +285,7 @@ count from the next start of the service on. Services whose definition is the sa
         description: "Tells the supervisor of each service named, or of every service of the package, to start it, and waits \
 until it is ready. A named service that is already up, disabled or not supervised is an error. Without names such services \
 are skipped with a warning.\n\n\
-With -f, services that are already up count neither as errors nor in the exit status, disabled services are enabled, and \
-unsupervised ones get a supervisor. A service that waits for another one is started at once.",
+With -f a service that waits for another one is started at once.",
         options: ACT_FORCE,
         exits: ACT_EXITS,
         example: "$ svc-up nginx nginx\nInfo: Service 'nginx/nginx' was started successfully\nSuccess: Finished starting services \
@@ -319,7 +317,7 @@ in package 'nginx'\n",
         usage: "[--json] <package> [service]...",
         summary: "svc-down, then at once svc-up",
         description: "Terminates each service named, or every service of the package, as svc-down does, and starts it again at \
-once; waits until it is ready. The supervisor stays the same. A named service that is down, disabled or not supervised is an \
+once; waits until it is ready. A named service that is down, disabled or not supervised is an \
 error; without names it is skipped with a warning.",
         options: ACT,
         exits: ACT_EXITS,
@@ -366,7 +364,7 @@ services in package 'nginx'\n",
         usage: "[--json] <package> <service>...",
         summary: "undo svc-disable, and start services",
         description: "Removes the mark of each service, starts its supervisor and the service, and waits until it is ready. From \
-now on it is started at boot. Marks of the legacy system are removed as well.",
+now on it is started at boot.",
         options: ACT,
         exits: ACT_EXITS,
         example: "$ svc-enable nginx nginx\nInfo: Service 'nginx/nginx' was enabled successfully\nSuccess: Finished enabling services \
@@ -381,8 +379,7 @@ in package 'nginx'\n",
         usage: "[--ready|--down] [--timeout TIME] [--json] <package> [service]...",
         summary: "wait until services are ready, or down",
         description: "Waits until each service named, or every service of the package that is not disabled, is up and ready; \
-with --down, until nothing of it runs and it is meant to be down. It changes nothing, needs not be root, and wakes no other \
-process: it looks at the status in shared memory, every 5 ms.",
+with --down, until nothing of it runs and it is meant to be down. It needs not be root.",
         options: &[
             Option_::Ready,
             Option_::Down,
@@ -408,7 +405,7 @@ process: it looks at the status in shared memory, every 5 ms.",
         summary: "show what services wrote",
         description: "Prints the log of each service named, or of every service of the package, with the time of each line. \
 Lines of several services are put in the order of their time, and have the service's name. It reads what is kept in \
-/srv/storage/<package>/<service>/logs; with -f it goes on through the changes of these files.\n\n\
+/srv/storage/<package>/<service>/logs.\n\n\
 With --json each line is a document of its own: service, time, text.",
         options: &[
             Option_::Follow,
@@ -433,9 +430,7 @@ With --json each line is a document of its own: service, time, text.",
         links: &[],
         usage: "[--json] [package]...",
         summary: "show what services use: processor time, memory, processes, restarts",
-        description: "Prints a line for each service of all packages, or of those named: how many processes it has, how much \
-processor time they have used, what share of one processor that is since the service was started, how much memory they take, \
-and how often the service was started again. Every process counts that the service has left behind anywhere. Of memory that \
+        description: "Prints a line for each service of all packages, or of those named: its processes, their processor time, what share of one processor that is since the service was started, their memory, and how often it was started again. Every process counts that the service has left behind anywhere. Of memory that \
 processes share each has its part; who is not root sees that of their own processes only as a whole, and of others none.",
         options: QUERY,
         exits: QUERY_EXITS,
@@ -457,8 +452,7 @@ TERM, INT and QUIT end everything: services in the reverse of their order, all t
 signal and its grace, all killed when the time is nearly over. HUP reads again what is installed. USR1 prints the state of every \
 service.\n\n\
 With a command, as 'docker run IMAGE COMMAND', it is run in the foreground once the services are up; when it ends everything \
-ends. The services' logs then go to standard error. init need not be PID 1: elsewhere it looks after its own descendants \
-in the same way.",
+ends. The services' logs then go to standard error.",
         options: &[Option_::StopTimeout, Option_::Root, Option_::Help],
         exits: &[
             ("0", "it was asked to end"),

@@ -2,8 +2,8 @@
 
 use medic_tests::medic_core::Core;
 
-/// Fifty requests a second, with 200 bytes of log for each, over 24 hours.
-const DAY: u64 = 50 * 200 * 24 * 3600;
+/// Ten requests a second, with 200 bytes of log for each, over 24 hours.
+const DAY: u64 = 10 * 200 * 24 * 3600;
 /// What packages/medic-core/package.yaml gives nginx, as docs/medic-core.md says: ten files of 10 MB.
 const BOUND: u64 = 100_000_000;
 const BLOCK: u64 = 1 << 20;
@@ -18,7 +18,8 @@ fn nginx(core: &Core) -> serde_json::Value {
 
 #[test]
 fn a_day_of_log_stays_within_its_bounds() {
-    let core = Core::serving("secret", &["--tmpfs=/tmp"]);
+    // Docker's own copy of the lines is its own affair, and slower than all the rest.
+    let core = Core::serving("secret", &["--tmpfs=/tmp", "--log-driver=none"]);
     core.must_put("/patients", "");
     // The lines go where those of nginx go: into the pipe to its supervisor.
     let pipe = format!("/proc/{}/fd/2", nginx(&core)["service_pid"]);
