@@ -30,7 +30,7 @@ const USERS: &str = "for process in /proc/[0-9]*; do \
 fn writable(user: &str) -> String {
     format!(
         "setuidgid {user} sh -c 'find / -type d \\( -path /proc -o -path /sys -o -path /dev \\) -prune -o -type d -print 2>/dev/null | while read -r \
-         folder; do [ ! -w \"$folder\" ] || echo \"$folder\"; done' | sed 's,\\(/couchdb/data\\)/.*,\\1,' | sort -u"
+         folder; do if ( : > \"$folder/.written\" ) 2>/dev/null; then rm \"$folder/.written\"; echo \"$folder\"; fi; done' | sed 's,\\(/couchdb/data\\)/.*,\\1,' | sort -u"
     )
 }
 
