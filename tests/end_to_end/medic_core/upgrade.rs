@@ -17,10 +17,14 @@ use medic_tests::xtask::{built, xtask};
 const DEFINITION: &str = "packages/medic-core-dev/package.yaml";
 const INSIDE: &str = "/tmp/next.pkg.tar.zst";
 
-/// The workspace with the next version of the package.
+/// The workspace with the next version of the package, in which both services have a change: so both are restarted.
 fn next_version(what: &str) -> Scratch {
     let workspace = Scratch::of_workspace(what);
     workspace.change(DEFINITION, "version: 0.4.2.0", "version: 0.4.2.1");
+    for service in ["couchdb", "nginx"] {
+        let script = format!("packages/medic-core/scripts/run/{service}");
+        workspace.change(&script, "set -eu\n", "set -eu # of the next version\n");
+    }
     workspace
 }
 
@@ -76,7 +80,7 @@ fn pkg_upgrades_and_rolls_back_under_load() {
     });
     has_version(&core, "0.4.2.1");
     under_load(&core, "rollback", || {
-        core.container.exec(&["pkg", "rollback", "--yes"]).success();
+        core.container.exec(&["pkg", "rollback", "--yes", "medic-core"]).success();
     });
     has_version(&core, "0.4.2.0");
     core.container.exec(&["pkg", "verify"]).success();
